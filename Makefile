@@ -1,0 +1,49 @@
+# The habits of the house. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+.PHONY: install
+install: $(STAMP) ## create the virtual environment and install Gradate into it
+
+certs/tls.crt: | $(STAMP)
+	$(BIN)/gradate certs init
+
+.PHONY: certs
+certs: certs/tls.crt ## issue development certificates into certs/, unless they exist
+
+.PHONY: run
+run: $(STAMP) certs ## install, issue development certificates, and serve
+	$(BIN)/gradate serve
+
+.PHONY: test
+test: $(STAMP) lint ## install, check style, types and layers, and run every test
+	$(BIN)/python -m pytest -n auto
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## reformat the code
+	$(BIN)/ruff check --fix --select I .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,1 @@
+"""Gradate: a policy-as-code admission webhook for Kubernetes with staged policy rollouts."""

@@ -1,0 +1,1 @@
+"""AdmissionReview in and out, the Pod in every workload, JSONPatch. Pure."""

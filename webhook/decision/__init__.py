@@ -1,0 +1,1 @@
+"""Verdicts of policies combined into one decision. Pure."""

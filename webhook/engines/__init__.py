@@ -1,0 +1,1 @@
+"""Evaluators: the compiled one in process, regopy in a supervised subprocess."""

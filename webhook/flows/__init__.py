@@ -1,0 +1,1 @@
+"""The verbs of the house: decide, reload, and what follows an answer."""

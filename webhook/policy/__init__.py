@@ -1,0 +1,1 @@
+"""Policies as values: versions, metadata, matching, the catalog. Pure."""

@@ -1,0 +1,1 @@
+"""Rego compiled to Python: parse, resolve, plan, optimise, emit. Knows nothing of Kubernetes."""

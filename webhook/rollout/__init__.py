@@ -1,0 +1,1 @@
+"""Strategy, cohort, evidence, sequential test and state machine of a rollout. Pure."""

@@ -1,0 +1,1 @@
+"""HTTPS serving on aiohttp: admission and operations listeners, draining, worker processes."""

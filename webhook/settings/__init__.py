@@ -1,0 +1,1 @@
+"""Typed settings from one YAML file, the environment and flags."""

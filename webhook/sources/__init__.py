@@ -1,0 +1,1 @@
+"""Where policy files come from: folders now, custom resources and bundles later."""

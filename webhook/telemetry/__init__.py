@@ -1,0 +1,1 @@
+"""Metrics, canonical request lines and spans."""

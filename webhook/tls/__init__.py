@@ -1,0 +1,1 @@
+"""Certificates: a development authority, and serving contexts that reload."""
