@@ -1,0 +1,103 @@
+"""The settings of every part, as frozen groups with their defaults.
+
+Names are camelCase in YAML (`operationsListen`), upper snake case in the environment
+(`GRADATE_SERVER_OPERATIONS_LISTEN`). Each part of the house receives its own group only.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+ListenAddress = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*):\d{1,5}$")]
+FailureAction = Literal["deny", "allow", "warn"]
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What all groups share: immutable, camelCase outside, unknown keys refused."""
+
+
+class ServerSettings(Group, frozen=True, kw_only=True):
+    """The two listeners and their limits."""
+
+    listen: ListenAddress = "0.0.0.0:8443"
+    """Address of the admission listener (HTTPS)."""
+    operations_listen: ListenAddress = "127.0.0.1:8080"
+    """Address of probes, metrics and the operations API (plain HTTP)."""
+    tls_cert: str = "certs/tls.crt"
+    """Serving certificate and its chain, PEM."""
+    tls_key: str = "certs/tls.key"
+    """Serving key, PEM."""
+    client_ca: str | None = None
+    """PEM bundle; when set, callers must present a certificate that it signed."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    """Processes that share the admission port."""
+    body_limit_bytes: Annotated[int, msgspec.Meta(ge=1024, le=256 * 1024 * 1024)] = 8 * 1024 * 1024
+    """Largest request body."""
+    max_concurrent_requests: Count = 512
+    """Requests in flight per worker; the next one gets 429."""
+    header_timeout_seconds: Seconds = 10.0
+    """Longest time for the TLS handshake, and for a request's head."""
+    body_timeout_seconds: Seconds = 10.0
+    """Longest time for a request's body."""
+    keepalive_seconds: Seconds = 300.0
+    """How long an idle connection stays open."""
+    default_timeout_seconds: Seconds = 10.0
+    """A request's deadline where the caller passes no `?timeout=`."""
+    drain_delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 2.0
+    """How long readiness fails before the listener closes, so that endpoints are withdrawn first."""
+    drain_timeout_seconds: Seconds = 20.0
+    """How long requests in flight may take to finish after that."""
+
+
+class AdmissionSettings(Group, frozen=True, kw_only=True):
+    """How verdicts become decisions."""
+
+    existing_violations: Literal["allow", "deny"] = "allow"
+    """What happens to an UPDATE whose violations all stood in the old object."""
+    failure_action: FailureAction = "deny"
+    """For policies that name no `failure_action` of their own: what an evaluation error or a passed deadline means."""
+    exempt_namespaces: tuple[str, ...] = ("kube-system", "gradate-system")
+    """Namespaces that no policy governs. A label can never exempt: tenants can set labels."""
+
+
+class PolicySettings(Group, frozen=True, kw_only=True):
+    """Where policies come from and how they are tuned."""
+
+    folder: str = "policies"
+    """Folder of `.rego` files, read recursively."""
+    watch: bool = True
+    """Reload when a file changes."""
+    parameters: dict[str, dict[str, Any]] = {}
+    """Parameters by policy name, laid over those of the METADATA header."""
+    step_budget: Count = 2_000_000
+    """Loop steps that one evaluation may take."""
+
+
+class TelemetrySettings(Group, frozen=True, kw_only=True):
+    """Logs, metrics and spans."""
+
+    log_requests: bool = True
+    """Write one JSON line per request to standard output."""
+    otlp_endpoint: str | None = None
+    """Base URL of an OTLP/HTTP collector; spans are off without it."""
+    service_name: str = "gradate"
+    """`service.name` of the spans."""
+
+
+class StoreSettings(Group, frozen=True, kw_only=True):
+    """Where state is kept."""
+
+    path: str = "data/gradate.db"
+    """SQLite file."""
+
+
+class Settings(Group, frozen=True, kw_only=True):
+    """All groups."""
+
+    server: ServerSettings = msgspec.field(default_factory=ServerSettings)
+    admission: AdmissionSettings = msgspec.field(default_factory=AdmissionSettings)
+    policies: PolicySettings = msgspec.field(default_factory=PolicySettings)
+    telemetry: TelemetrySettings = msgspec.field(default_factory=TelemetrySettings)
+    store: StoreSettings = msgspec.field(default_factory=StoreSettings)
