@@ -1,0 +1,432 @@
+"""Rego values on plain Python objects: equality, order, sets, object keys, and OPA's text form.
+
+A Rego value is `None`, a `bool`, an `int`, a `float`, a `str`, a `list` (array), a `dict` (object) or a
+`RegoSet`. JSON decoded by any JSON library is therefore already a Rego value, and nothing is copied on
+the way in. Three things differ from Python and are owned here:
+
+* `UNDEFINED` is the absence of a value. It is never stored inside a collection.
+* `True` is not `1`, yet `1` is `1.0`; and values of different types have an order
+  (null < boolean < number < string < array < object < set).
+* Objects and sets hold values that Python cannot hash. Such a value, and a boolean, is stored as a `Key`;
+  `None`, numbers and strings are their own keys. The mapping is `key_of` and `value_of`.
+
+Values are immutable once they are visible to more than one expression; only the code that builds one
+mutates it. This module knows nothing of policies, plans or builtins. Source of the rules:
+https://www.openpolicyagent.org/docs/policy-reference and OPA's `ast.Compare`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeAlias, final
+
+Value: TypeAlias = Any
+"""Any Rego value. The union is recursive and open at the JSON edge, so `Any` is what mypy can use."""
+
+RegoObject: TypeAlias = dict[Any, Any]
+"""A Rego object: its keys are in the form that `key_of` gives."""
+
+
+@final
+class Undefined:
+    """The type of `UNDEFINED`, the result of a lookup or a rule that has no value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+    def __bool__(self) -> bool:
+        raise TypeError("undefined is neither true nor false")
+
+
+UNDEFINED: Final = Undefined()
+
+
+@final
+class Key:
+    """A boolean, array, object or set in the place of an object key or a set element.
+
+    Equal Rego values give equal keys, and only they do.
+    """
+
+    __slots__ = ("_hash", "value")
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        self._hash = hash_of(value)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Key and self._hash == other._hash and equal(self.value, other.value)
+
+    def __repr__(self) -> str:
+        return f"Key({format_value(self.value)})"
+
+
+_SMALL_COLLECTION: Final = 8
+"""Up to this many composite elements, comparing one by one is cheaper than hashing each."""
+
+
+@final
+class RegoSet:
+    """A Rego set: distinct values, iterated in insertion order (use `ordered` where order is observable).
+
+    `scalars` maps the key of each scalar element to the element. `composites` lists the arrays, objects and
+    sets; it stays unindexed while short, because most sets of messages hold one or two objects.
+    """
+
+    __slots__ = ("_index", "composites", "scalars")
+
+    def __init__(self, elements: Iterable[Value] = ()) -> None:
+        self.scalars: dict[Any, Value] = {}
+        self.composites: list[Value] = []
+        self._index: set[Key] | None = None
+        for element in elements:
+            self.add(element)
+
+    def add(self, value: Value) -> None:
+        """Insert `value` unless an equal element is there."""
+        kind = type(value)
+        if kind is str or kind is int or kind is float or value is None:
+            if value not in self.scalars:
+                self.scalars[value] = value
+        elif kind is bool:
+            self.scalars[TRUE_KEY if value else FALSE_KEY] = value
+        elif not self._has_composite(value):
+            self.composites.append(value)
+            if self._index is not None:
+                self._index.add(Key(value))
+
+    def _has_composite(self, value: Value) -> bool:
+        if self._index is None:
+            if len(self.composites) <= _SMALL_COLLECTION:
+                return any(equal(element, value) for element in self.composites)
+            self._index = {Key(element) for element in self.composites}
+        return Key(value) in self._index
+
+    def __contains__(self, value: Value) -> bool:
+        kind = type(value)
+        if kind is str or kind is int or kind is float or value is None:
+            return value in self.scalars
+        if kind is bool:
+            return (TRUE_KEY if value else FALSE_KEY) in self.scalars
+        return bool(self.composites) and self._has_composite(value)
+
+    def __len__(self) -> int:
+        return len(self.scalars) + len(self.composites)
+
+    def __iter__(self) -> Iterator[Value]:
+        yield from self.scalars.values()
+        yield from self.composites
+
+    def ordered(self) -> list[Value]:
+        """Give the elements in OPA's order."""
+        if not self.composites:
+            return ordered(self.scalars.values())
+        return ordered([*self.scalars.values(), *self.composites])
+
+    def __eq__(self, other: object) -> bool:
+        if (
+            type(other) is not RegoSet
+            or len(self) != len(other)
+            or self.scalars.keys() != other.scalars.keys()
+        ):
+            return False
+        return all(element in other for element in self.composites)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable while it is built; `Key` hashes it
+
+    def __repr__(self) -> str:
+        return f"RegoSet({list(self)!r})"
+
+
+def hash_of(value: Value) -> int:
+    """Hash any value consistently with `equal`.
+
+    Raises: TypeError for something that is not a Rego value; RecursionError for one nested too deeply.
+    """
+    kind = type(value)
+    if kind is str or kind is int or kind is float or value is None:
+        return hash(value)
+    if kind is bool:
+        return 0x5EED1 if value else 0x5EED0
+    if kind is list:
+        return hash(("array", *[hash_of(element) for element in value]))
+    if kind is dict:
+        return hash(("object", frozenset([(key, hash_of(element)) for key, element in value.items()])))
+    if kind is RegoSet:
+        return hash(("set", frozenset([hash_of(element) for element in value])))
+    raise TypeError(f"not a Rego value: {kind.__name__}")
+
+
+def equal(left: Value, right: Value) -> bool:
+    """Say whether two values are equal in Rego.
+
+    Raises: RecursionError when both are nested too deeply.
+    """
+    if left is right:
+        return True
+    kind = type(left)
+    if kind is not type(right):
+        if kind is bool or type(right) is bool:
+            return False
+        return bool(left == right)
+    if kind is list or kind is dict:
+        # Python's equality is the coarser one (it takes True for 1) but runs in C: ask it first.
+        return bool(left == right) and _same_types(left, right)
+    return bool(left == right)
+
+
+def _same_types(left: Value, right: Value) -> bool:
+    """Refine to Rego's equality of two values what Python has found equal."""
+    kind = type(left)
+    if kind is list:
+        return all(map(_same_types, left, right))
+    if kind is dict:
+        return all(_same_types(element, right[key]) for key, element in left.items())
+    return (kind is bool) is (type(right) is bool)
+
+
+_TYPE_ORDER: Final[dict[type, int]] = {
+    type(None): 0,
+    bool: 1,
+    int: 2,
+    float: 2,
+    str: 3,
+    list: 4,
+    dict: 5,
+    RegoSet: 6,
+}
+
+_TYPE_NAMES: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+    RegoSet: "set",
+}
+
+
+def type_name(value: Value) -> str:
+    """Name the type of a value as `type_name` of Rego does."""
+    return _TYPE_NAMES[type(value)]
+
+
+def compare(left: Value, right: Value) -> int:
+    """Order two values as OPA does; the result is negative, zero or positive.
+
+    Raises: RecursionError when both are nested too deeply.
+    """
+    if left is right:
+        return 0
+    order = _TYPE_ORDER[type(left)]
+    other = _TYPE_ORDER[type(right)]
+    if order != other:
+        return -1 if order < other else 1
+    if order <= _TYPE_ORDER[str]:
+        return 0 if left == right else -1 if left < right else 1
+    if order == _TYPE_ORDER[list]:
+        return _compare_sequences(left, right)
+    if order == _TYPE_ORDER[RegoSet]:
+        return _compare_sequences(left.ordered(), right.ordered())
+    return _compare_objects(left, right)
+
+
+def _compare_sequences(left: Sequence[Value], right: Sequence[Value]) -> int:
+    for first, second in zip(left, right, strict=False):
+        result = compare(first, second)
+        if result:
+            return result
+    return len(left) - len(right)
+
+
+def _compare_objects(left: RegoObject, right: RegoObject) -> int:
+    """Compare key by key in order, each key before its value."""
+    for (key, element), (other_key, other_element) in zip(
+        ordered_items(left), ordered_items(right), strict=False
+    ):
+        result = compare(key, other_key) or compare(element, other_element)
+        if result:
+            return result
+    return len(left) - len(right)
+
+
+_sort_key: Final[Callable[[Value], Any]] = functools.cmp_to_key(compare)
+
+
+def ordered(values: Iterable[Value]) -> list[Value]:
+    """Sort values in OPA's order into a new list."""
+    result = list(values)
+    kinds = set(map(type, result))
+    if kinds <= {str} or kinds <= {int, float}:
+        result.sort()
+    else:
+        result.sort(key=_sort_key)
+    return result
+
+
+def ordered_items(source: RegoObject) -> list[tuple[Value, Value]]:
+    """Give the (key, value) pairs of an object in the order of its keys, the keys as values."""
+    if all(type(key) is str for key in source):
+        return sorted(source.items(), key=_first)
+    return [(key, source[key_of(key)]) for key in ordered(map(value_of, source))]
+
+
+def _first(pair: tuple[Value, Value]) -> Value:
+    return pair[0]
+
+
+TRUE_KEY: Final = Key(True)
+FALSE_KEY: Final = Key(False)
+
+
+def key_of(value: Value) -> Any:
+    """Give the form in which `value` is an object key."""
+    kind = type(value)
+    if kind is str or kind is int or kind is float or value is None:
+        return value
+    if kind is bool:
+        return TRUE_KEY if value else FALSE_KEY
+    return Key(value)
+
+
+def value_of(key: Any) -> Value:
+    """Give the value that an object key stands for; the inverse of `key_of`."""
+    return key.value if type(key) is Key else key
+
+
+def make_object(pairs: Iterable[tuple[Value, Value]]) -> RegoObject:
+    """Build an object from (key value, value) pairs; a later pair wins."""
+    return {key_of(key): value for key, value in pairs}
+
+
+def lookup(source: Value, key: Value) -> Value:
+    """Give `source[key]`, or `UNDEFINED`: an object's value, an array's element, a set's member."""
+    kind = type(source)
+    if kind is dict:
+        return source.get(key if type(key) is str else key_of(key), UNDEFINED)
+    if kind is list:
+        if type(key) is float and key.is_integer():
+            key = int(key)
+        return source[key] if type(key) is int and 0 <= key < len(source) else UNDEFINED
+    if kind is RegoSet:
+        return key if key in source else UNDEFINED
+    return UNDEFINED
+
+
+def scan(source: Value) -> Iterable[tuple[Value, Value]]:
+    """Give the (key, value) pairs of a collection in OPA's order; a scalar or `UNDEFINED` has none.
+
+    The key of an array element is its index, the key of a set element is the element itself.
+    """
+    kind = type(source)
+    if kind is list:
+        return enumerate(source)
+    if kind is dict:
+        return ordered_items(source)
+    if kind is RegoSet:
+        return [(element, element) for element in source.ordered()]
+    return ()
+
+
+def parse_number(text: str) -> int | float:
+    """Read a number as JSON and Rego write it: an integer stays exact, the rest is a double.
+
+    Raises: ValueError when `text` is not a finite number.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+    if number - number != 0:
+        raise ValueError(f"number out of range: {text[:40]}")
+    return number
+
+
+def to_json(value: Value) -> Value:
+    """Give the JSON form: sets become ordered arrays, keys that are no strings their JSON text.
+
+    The result shares nothing mutable with `value`.
+    """
+    kind = type(value)
+    if kind is list:
+        return [to_json(element) for element in value]
+    if kind is RegoSet:
+        return [to_json(element) for element in value.ordered()]
+    if kind is dict:
+        return {
+            key if type(key) is str else dump_json(value_of(key)): to_json(element)
+            for key, element in value.items()
+        }
+    return value
+
+
+def dump_json(value: Value) -> str:
+    """Write the JSON text of a value, compact, keys sorted, no ASCII escapes."""
+    return json.dumps(to_json(value), separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+
+
+def format_value(value: Value) -> str:
+    """Write a value as a Rego term, as OPA prints it: `{"a": [1, true]}`, `{1, 2}`, `set()`."""
+    kind = type(value)
+    if kind is str:
+        return quote(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if kind is int or kind is float:
+        return format_number(value)
+    if kind is list:
+        return "[" + ", ".join(map(format_value, value)) + "]"
+    if kind is dict:
+        return (
+            "{" + ", ".join([f"{format_value(k)}: {format_value(v)}" for k, v in ordered_items(value)]) + "}"
+        )
+    if kind is RegoSet:
+        return "{" + ", ".join(map(format_value, value.ordered())) + "}" if len(value) else "set()"
+    raise TypeError(f"not a Rego value: {kind.__name__}")
+
+
+def format_number(number: float) -> str:
+    """Write a number as JSON: integers in full, doubles in their shortest form."""
+    return repr(number)
+
+
+_ESCAPES: Final = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
+
+
+def quote(text: str) -> str:
+    """Quote a string as Go's `strconv.Quote` does, which is how OPA prints one inside a composite."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def _escape(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
