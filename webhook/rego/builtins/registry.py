@@ -1,0 +1,27 @@
+"""Every builtin by its name, and those of OPA's that Gradate does not have, each with the reason.
+
+A family module gives its declarations as `BUILTINS`; this one only gathers them.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from webhook.rego.builtins import comparison
+from webhook.rego.builtins.declaration import Builtin
+
+_FAMILIES = (comparison,)
+
+BUILTINS: Mapping[str, Builtin] = MappingProxyType(
+    {builtin.name: builtin for family in _FAMILIES for builtin in family.BUILTINS}
+)
+"""Builtins by full name; operators under their names in OPA's plans, such as `plus` for `+`."""
+
+UNAVAILABLE: Mapping[str, str] = MappingProxyType(
+    {
+        "http.send": "a policy may not open network connections: give it what it needs as data",
+        "net.lookup_ip_addr": "a policy may not ask a name server: give it what it needs as data",
+        "opa.runtime": "a policy may not read the server's configuration or environment",
+        "rego.parse_module": "a policy may not parse Rego modules while it is evaluated",
+    }
+)
+"""OPA's builtins that are refused when a policy is loaded, with the reason to show."""
