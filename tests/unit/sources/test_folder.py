@@ -1,0 +1,66 @@
+"""Policies are read from a folder, and its changes are noticed."""
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from webhook.ports.source import SourceError
+from webhook.sources.folder import FolderSource
+
+
+async def test_modules_are_read_recursively_in_a_stable_order(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "x.rego").write_text("package x")
+    (tmp_path / "a.rego").write_text("package a")
+    (tmp_path / "notes.txt").write_text("not a policy")
+    sources = await FolderSource(tmp_path).read()
+    assert [source.path for source in sources] == [str(tmp_path / "a.rego"), str(tmp_path / "b" / "x.rego")]
+    assert sources[1].text == "package x"
+
+
+async def test_a_mounted_configmap_is_read_once_not_once_per_link(tmp_path: Path) -> None:
+    real = tmp_path / "..2026_01_01"
+    real.mkdir()
+    (real / "a.rego").write_text("package a")
+    (tmp_path / "..data").symlink_to(real.name)
+    (tmp_path / "a.rego").symlink_to("..data/a.rego")
+    (tmp_path / ".a.rego.swp").write_text("droppings")
+    sources = await FolderSource(tmp_path).read()
+    assert [source.path for source in sources] == [str(tmp_path / "a.rego")]
+
+
+async def test_a_missing_folder_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such policy folder; create it or name another with --policies"):
+        await FolderSource(tmp_path / "absent").read()
+
+
+async def test_a_binary_file_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.rego").write_bytes(b"package a\n\xff\xfe")
+    with pytest.raises(SourceError, match=r"a\.rego:2: not UTF-8 text"):
+        await FolderSource(tmp_path).read()
+
+
+async def test_a_file_too_large_for_a_policy_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.rego").write_bytes(b"#" * (10 * 1024 * 1024 + 1))
+    with pytest.raises(SourceError, match="larger than 10 MiB"):
+        await FolderSource(tmp_path).read()
+
+
+async def test_a_dangling_link_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.rego").symlink_to("nowhere.rego")
+    with pytest.raises(SourceError, match=r"a\.rego: cannot read the policy file: No such file"):
+        await FolderSource(tmp_path).read()
+
+
+async def test_a_saved_file_is_noticed(tmp_path: Path) -> None:
+    async with aclosing(FolderSource(tmp_path).changes()) as changes:
+        noticed = asyncio.ensure_future(anext(changes))
+        for number in range(100):
+            (tmp_path / "a.rego").write_text(f"package a # {number}")
+            done, _ = await asyncio.wait({noticed}, timeout=0.1)
+            if done:
+                break
+        assert noticed.done()
+        await noticed
