@@ -12,8 +12,9 @@ after it. This module only describes; `interpret` is the executable definition, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, NewType, TypeAlias
+
+import msgspec
 
 from webhook.rego.errors import Location
 from webhook.rego.values import Value
@@ -29,8 +30,7 @@ FIRST_FREE: Final = Local(2)
 """The first variable that a plan or function may use as it likes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(msgspec.Struct, frozen=True, gc=False):
     """A constant operand."""
 
     value: Value
@@ -39,65 +39,60 @@ class Constant:
 Operand: TypeAlias = Local | Constant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every statement has."""
 
-    location: Location | None = field(default=None, compare=False, repr=False)
+    location: Location | None = None
     """Where the statement comes from in the policy's source."""
 
 
 Block: TypeAlias = tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayAppend(Statement):
+class ArrayAppend(Statement, frozen=True, gc=False):
     """Append `value` to the array under construction."""
 
     array: Local
     value: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class AssignInt(Statement):
+class AssignInt(Statement, frozen=True, gc=False):
     """Set `target` to an integer."""
 
     value: int
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class AssignVar(Statement):
+class AssignVar(Statement, frozen=True, gc=False):
     """Set `target` to `source`."""
 
     source: Operand
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class AssignVarOnce(Statement):
+class AssignVarOnce(Statement, frozen=True, gc=False):
     """Set `target` to `source`; a target with a different value is a conflict error."""
 
     source: Operand
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class BlockStatement(Statement):
+class BlockStatement(Statement, frozen=True, gc=False):
     """Run blocks one after the other; one that is undefined ends, and the next one runs."""
 
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Break(Statement):
-    """Leave `index` + 1 blocks and go on after the outermost of them."""
+class Break(Statement, frozen=True, gc=False):
+    """Leave `index` + 1 blocks and go on after the outermost of them.
+
+    The body of a loop counts as one block, and leaving it starts the next round; a break never leaves a loop.
+    """
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Statement):
+class Call(Statement, frozen=True, gc=False):
     """Set `result` to what a function of the policy or a builtin gives; undefined when that is.
 
     The first two arguments of a policy's function are the input and data documents; a builtin gets its
@@ -109,8 +104,7 @@ class Call(Statement):
     result: Local
 
 
-@dataclass(frozen=True, slots=True)
-class CallDynamic(Statement):
+class CallDynamic(Statement, frozen=True, gc=False):
     """Set `result` to the function whose path is exactly `path`, called with the documents.
 
     A path without a function makes the statement undefined; so does an undefined result, which moreover
@@ -122,8 +116,7 @@ class CallDynamic(Statement):
     result: Local
 
 
-@dataclass(frozen=True, slots=True)
-class Dot(Statement):
+class Dot(Statement, frozen=True, gc=False):
     """Set `target` to `source[key]`; undefined when there is none."""
 
     source: Operand
@@ -131,124 +124,107 @@ class Dot(Statement):
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class Equal(Statement):
+class Equal(Statement, frozen=True, gc=False):
     """Go on when both operands are equal."""
 
     left: Operand
     right: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class NotEqual(Statement):
+class NotEqual(Statement, frozen=True, gc=False):
     """Go on when the operands differ."""
 
     left: Operand
     right: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class IsArray(Statement):
+class IsArray(Statement, frozen=True, gc=False):
     """Go on when `source` is an array."""
 
     source: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class IsObject(Statement):
+class IsObject(Statement, frozen=True, gc=False):
     """Go on when `source` is an object."""
 
     source: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class IsSet(Statement):
+class IsSet(Statement, frozen=True, gc=False):
     """Go on when `source` is a set."""
 
     source: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class IsDefined(Statement):
+class IsDefined(Statement, frozen=True, gc=False):
     """Go on when `source` has a value."""
 
     source: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class IsUndefined(Statement):
+class IsUndefined(Statement, frozen=True, gc=False):
     """Go on when `source` has no value."""
 
     source: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Len(Statement):
+class Len(Statement, frozen=True, gc=False):
     """Set `target` to the number of elements (or characters) of `source`."""
 
     source: Operand
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class MakeArray(Statement):
+class MakeArray(Statement, frozen=True, gc=False):
     """Set `target` to a new empty array."""
 
     target: Local
     capacity: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MakeNull(Statement):
+class MakeNull(Statement, frozen=True, gc=False):
     """Set `target` to null."""
 
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class MakeNumberInt(Statement):
+class MakeNumberInt(Statement, frozen=True, gc=False):
     """Set `target` to an integer of 64 bits."""
 
     value: int
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class MakeNumberRef(Statement):
+class MakeNumberRef(Statement, frozen=True, gc=False):
     """Set `target` to the number that `text` writes."""
 
     text: str
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class MakeObject(Statement):
+class MakeObject(Statement, frozen=True, gc=False):
     """Set `target` to a new empty object."""
 
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class MakeSet(Statement):
+class MakeSet(Statement, frozen=True, gc=False):
     """Set `target` to a new empty set."""
 
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class Nop(Statement):
+class Nop(Statement, frozen=True, gc=False):
     """Do nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Statement):
+class Not(Statement, frozen=True, gc=False):
     """Go on when `block` is undefined."""
 
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInsert(Statement):
+class ObjectInsert(Statement, frozen=True, gc=False):
     """Set a key of the object under construction."""
 
     object: Local
@@ -256,8 +232,7 @@ class ObjectInsert(Statement):
     value: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInsertOnce(Statement):
+class ObjectInsertOnce(Statement, frozen=True, gc=False):
     """Set a key of the object under construction; a key with a different value is a conflict error."""
 
     object: Local
@@ -265,8 +240,7 @@ class ObjectInsertOnce(Statement):
     value: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectMerge(Statement):
+class ObjectMerge(Statement, frozen=True, gc=False):
     """Set `target` to the recursive union of two objects, where `left` wins."""
 
     left: Operand
@@ -274,29 +248,25 @@ class ObjectMerge(Statement):
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class ResetLocal(Statement):
+class ResetLocal(Statement, frozen=True, gc=False):
     """Make `target` undefined."""
 
     target: Local
 
 
-@dataclass(frozen=True, slots=True)
-class ResultSetAdd(Statement):
+class ResultSetAdd(Statement, frozen=True, gc=False):
     """Add `value` to the results of the plan."""
 
     value: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnLocal(Statement):
+class ReturnLocal(Statement, frozen=True, gc=False):
     """Leave the function with `source`, which may be undefined."""
 
     source: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Scan(Statement):
+class Scan(Statement, frozen=True, gc=False):
     """Run `block` for each element of `source`, in OPA's order.
 
     A scalar or an empty collection has no elements; what follows the statement runs in every case.
@@ -308,16 +278,14 @@ class Scan(Statement):
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
-class SetAdd(Statement):
+class SetAdd(Statement, frozen=True, gc=False):
     """Add `value` to the set under construction."""
 
     set: Local
     value: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class With(Statement):
+class With(Statement, frozen=True, gc=False):
     """Run `block` with `local`, or the part of it at `path`, replaced; undefined when the block is."""
 
     local: Local
@@ -326,8 +294,7 @@ class With(Statement):
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, gc=False):
     """An entry point: its result set is what its `ResultSetAdd` statements add."""
 
     name: str
@@ -335,8 +302,7 @@ class Plan:
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True, gc=False):
     """A rule or a function of the policy; without a value when it ends without `ReturnLocal`.
 
     One with the two documents as its only parameters is evaluated at most once per pair of documents.
@@ -352,8 +318,7 @@ class Function:
     """How `CallDynamic` finds it, such as `("g0", "authz", "allow")`; empty when it cannot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True, gc=False):
     """Plans and the functions they call."""
 
     plans: tuple[Plan, ...]
