@@ -1,6 +1,6 @@
 """The PolicySource port: where policy files come from."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from webhook.rego.ast import Source
@@ -21,5 +21,5 @@ class PolicySource(Protocol):
 
         """
 
-    def changes(self) -> AsyncIterator[None]:
+    def changes(self) -> AsyncGenerator[None, None]:
         """Yield once after each burst of changes, until closed."""
