@@ -51,17 +51,13 @@ class MalformedPatchError(PatchError):
 class PatchConflictError(PatchError):
     """Two policies patch the same place differently."""
 
-    def __init__(self, path: str, first: str, second: str) -> None:
-        super().__init__(path, first, second)
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
         self.path = path
-        """JSON pointer of the later operation."""
-        self.first = first
-        """Policy whose operation stands."""
-        self.second = second
-        """Policy whose operation conflicts with it."""
+        """JSON pointer to the place, inside the object that was sent."""
 
     def __str__(self) -> str:
-        return f"the patch of {self.second} at {self.path!r} conflicts with that of {self.first}"
+        return f"{self.path} would get two different values"
 
 
 class InapplicablePatchError(PatchError):
