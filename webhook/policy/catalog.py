@@ -3,11 +3,22 @@
 Owns which modules are policies, libraries and tests. Must not know where the files are.
 """
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
-from webhook.policy.version import PolicyVersion
+from webhook.policy.digest import compute_digest
+from webhook.policy.errors import (
+    BrokenPoliciesError,
+    DuplicatePolicyError,
+    PolicyError,
+    UnknownParameterError,
+)
+from webhook.policy.header import nearest, read_metadata
+from webhook.policy.module import PolicyModule, read_module
+from webhook.policy.version import RULES, PolicyVersion
 from webhook.rego.ast import Source
 
 
@@ -33,9 +44,35 @@ def read_catalog(sources: Sequence[Source]) -> Catalog:
         PolicySyntaxError: a module does not parse.
         MetadataError: a header is wrong.
         DuplicatePolicyError: two files define one policy.
+        BrokenPoliciesError: more than one of these.
 
     """
-    raise NotImplementedError
+    modules: list[PolicyModule] = []
+    broken: list[PolicyError] = []
+    for source in sorted(sources, key=lambda source: source.path):
+        try:
+            modules.append(read_module(source))
+        except PolicyError as error:
+            broken.append(error)
+    tests = [module for module in modules if _is_test(module)]
+    policies = [module for module in modules if _is_policy(module) and not _is_test(module)]
+    libraries = [module for module in modules if not _is_policy(module) and not _is_test(module)]
+    versions: dict[str, PolicyVersion] = {}
+    for module in policies:
+        try:
+            version = _read_version(module, libraries)
+            if version.name in versions:
+                raise DuplicatePolicyError(version.name, versions[version.name].path, version.path)
+            versions[version.name] = version
+        except PolicyError as error:
+            broken.append(error)
+    if broken:
+        raise broken[0] if len(broken) == 1 else BrokenPoliciesError(broken)
+    return Catalog(
+        tuple(versions.values()),
+        tuple(module.source for module in tests),
+        tuple(module.source for module in libraries),
+    )
 
 
 def override_parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, Any]]) -> Catalog:
@@ -45,4 +82,74 @@ def override_parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, A
         UnknownParameterError: no such policy, or a policy that declares parameters has none of this name.
 
     """
-    raise NotImplementedError
+    for name in overrides:
+        if catalog.get(name) is None:
+            known = [policy.name for policy in catalog.policies]
+            raise UnknownParameterError(f"parameters for policy {name!r}: no such policy{_hint(name, known)}")
+    return dataclasses.replace(
+        catalog,
+        policies=tuple(
+            _override(policy, overrides[policy.name]) if policy.name in overrides else policy
+            for policy in catalog.policies
+        ),
+    )
+
+
+def _override(policy: PolicyVersion, overrides: Mapping[str, Any]) -> PolicyVersion:
+    declared = policy.metadata.parameters
+    for key in overrides:
+        if declared and key not in declared:
+            raise UnknownParameterError(
+                f"parameters for policy {policy.name!r}: it has no parameter {key!r}{_hint(key, declared)}"
+            )
+    parameters = {**declared, **overrides}
+    digest = compute_digest(policy.sources, policy.metadata, parameters)
+    return dataclasses.replace(policy, parameters=parameters, digest=digest)
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    meant = nearest(word, known)
+    return f"; did you mean {meant!r}?" if meant else ""
+
+
+def _is_test(module: PolicyModule) -> bool:
+    return module.package.endswith("_test") or PurePosixPath(module.source.path).stem.endswith("_test")
+
+
+def _is_policy(module: PolicyModule) -> bool:
+    return not module.rules.isdisjoint(RULES)
+
+
+def _read_version(module: PolicyModule, libraries: Sequence[PolicyModule]) -> PolicyVersion:
+    metadata = read_metadata(module)
+    sources = (module.source, *(library.source for library in _dependencies(module, libraries)))
+    return PolicyVersion(
+        metadata=metadata,
+        package=module.package,
+        rules=module.rules.intersection(RULES),
+        sources=sources,
+        digest=compute_digest(sources, metadata, metadata.parameters),
+        parameters=metadata.parameters,
+    )
+
+
+def _dependencies(module: PolicyModule, libraries: Sequence[PolicyModule]) -> list[PolicyModule]:
+    """Find the libraries that a policy needs, directly or by way of others, in the order of `libraries`."""
+    needed: set[int] = set()
+    waiting = [module]
+    while waiting:
+        current = waiting.pop()
+        for index, library in enumerate(libraries):
+            if index not in needed and _refers_to(current, library):
+                needed.add(index)
+                waiting.append(library)
+    return [library for index, library in enumerate(libraries) if index in needed]
+
+
+def _refers_to(module: PolicyModule, library: PolicyModule) -> bool:
+    """Tell whether a module may read another's rules: by its path, a part of it, or from the same package."""
+    path = library.package + "."
+    return module.package == library.package or any(
+        path.startswith(reference + ".") or (reference + ".").startswith(path)
+        for reference in module.references
+    )

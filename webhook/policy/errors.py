@@ -4,9 +4,11 @@ PolicyError
 ├── PolicySyntaxError         the Rego does not parse
 ├── MetadataError             a METADATA header holds what it must not
 ├── DuplicatePolicyError      two files define one policy
-└── UnknownParameterError     settings name a policy or parameter that does not exist
+├── UnknownParameterError     settings name a policy or parameter that does not exist
+└── BrokenPoliciesError       several of these at once
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -60,3 +62,14 @@ class DuplicatePolicyError(PolicyError):
 
 class UnknownParameterError(PolicyError):
     """Settings give a parameter to a policy that declares no such one, or to no loaded policy."""
+
+
+class BrokenPoliciesError(PolicyError):
+    """Several policies are broken; the message has one paragraph for each."""
+
+    def __init__(self, errors: Sequence[PolicyError]) -> None:
+        super().__init__(*errors)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)

@@ -1,10 +1,22 @@
 """The match index: which policies judge a request, at a cost linear in those that do."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from webhook.admission.review import AdmissionRequest
+from webhook.admission.review import AdmissionRequest, Operation
+from webhook.admission.workload import holds_pod, is_judged, well_known_group
+from webhook.policy.selector import KindSelector
 from webhook.policy.version import PolicyVersion
+
+_REMEMBERED_ANSWERS = 4096
+"""How many (type, operation, namespace) combinations keep their answer; a few hundred bytes each."""
+
+_ANY = "*"
+_Selection: TypeAlias = tuple[str, str, Operation]
+"""Group, kind and operation; group and kind may be `_ANY`."""
+_Question: TypeAlias = tuple[str, str, str, str, Operation, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,66 @@ class MatchIndex:
 
     def __init__(self, policies: Sequence[PolicyVersion]) -> None:
         self._policies = tuple(policies)
+        self._pod_rules: dict[Operation, list[int]] = defaultdict(list)
+        self._selected: dict[_Selection, list[int]] = defaultdict(list)
+        self._answers: dict[_Question, tuple[MatchedPolicy, ...]] = {}
+        for position, policy in enumerate(self._policies):
+            self._add(position, policy)
 
     def find(self, request: AdmissionRequest) -> tuple[MatchedPolicy, ...]:
         """Find the policies that judge `request`; none for a request that `is_judged` passes."""
-        raise NotImplementedError
+        kind = request.kind
+        question = (
+            kind.group,
+            kind.kind,
+            request.resource.resource,
+            request.sub_resource,
+            request.operation,
+            request.namespace,
+        )
+        answer = self._answers.get(question)
+        if answer is None:
+            answer = self._find(request) if is_judged(request) else ()
+            if len(self._answers) >= _REMEMBERED_ANSWERS:
+                self._answers.clear()
+            self._answers[question] = answer
+        return answer
+
+    def _add(self, position: int, policy: PolicyVersion) -> None:
+        match = policy.metadata.match
+        for operation in match.operations:
+            for selector in match.kinds:
+                if is_pod_rule(selector):
+                    self._pod_rules[operation].append(position)
+                else:
+                    self._selected[(_group_key(selector), selector.kind, operation)].append(position)
+
+    def _find(self, request: AdmissionRequest) -> tuple[MatchedPolicy, ...]:
+        as_sent = set(self._find_selected(request))
+        as_pod = set(self._pod_rules.get(request.operation, ())) if holds_pod(request) else set()
+        if request.kind.kind == "Pod" and holds_pod(request):
+            as_pod, as_sent = as_pod | as_sent, set()
+        matches = []
+        for position in sorted(as_sent | as_pod):
+            policy = self._policies[position]
+            if policy.metadata.match.namespaces.matches(request.namespace):
+                # A policy that names a workload's kind wants the object; it is not asked twice.
+                matches.append(MatchedPolicy(policy, position, as_pod=position not in as_sent))
+        return tuple(matches)
+
+    def _find_selected(self, request: AdmissionRequest) -> Iterator[int]:
+        group, kind = request.kind.group, request.kind.kind
+        for selection in ((group, kind), (_ANY, kind), (group, _ANY), (_ANY, _ANY)):
+            yield from self._selected.get((*selection, request.operation), ())
+
+
+def is_pod_rule(selector: KindSelector) -> bool:
+    """Tell whether a selector names Pods, which covers every workload."""
+    return selector.kind == "Pod" and not selector.group
+
+
+def _group_key(selector: KindSelector) -> str:
+    if selector.group is not None:
+        return selector.group
+    well_known = well_known_group(selector.kind)
+    return _ANY if well_known is None else well_known

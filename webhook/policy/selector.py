@@ -1,6 +1,7 @@
 """Selectors of kinds and namespaces, as policies write them."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +27,6 @@ class NamespaceSelector:
 
     def matches(self, namespace: str) -> bool:
         """Tell whether a namespace is selected; cluster-scoped objects have the name ''."""
-        raise NotImplementedError
+        if any(fnmatchcase(namespace, pattern) for pattern in self.exclude):
+            return False
+        return not self.include or any(fnmatchcase(namespace, pattern) for pattern in self.include)
