@@ -40,13 +40,13 @@ _Choice = TypeVar("_Choice", bound=enum.StrEnum)
 
 
 class _Namespaces(msgspec.Struct, forbid_unknown_fields=True):
-    include: list[str] | str = []
-    exclude: list[str] | str = []
+    include: tuple[str, ...] | str = ()
+    exclude: tuple[str, ...] | str = ()
 
 
 class _MatchKeys(msgspec.Struct, forbid_unknown_fields=True):
-    kinds: list[str] | str = ["Pod"]
-    operations: list[str] | str = ["CREATE", "UPDATE"]
+    kinds: tuple[str, ...] | str = ("Pod",)
+    operations: tuple[str, ...] | str = ("CREATE", "UPDATE")
     namespaces: _Namespaces = msgspec.field(default_factory=_Namespaces)
 
 
@@ -178,9 +178,7 @@ class _Reader:
             raise self._mistake("custom.match.kinds", "must not be empty")
         if not operations:
             raise self._mistake("custom.match.operations", "must not be empty")
-        namespaces = NamespaceSelector(
-            tuple(_listed(keys.namespaces.include)), tuple(_listed(keys.namespaces.exclude))
-        )
+        namespaces = NamespaceSelector(_listed(keys.namespaces.include), _listed(keys.namespaces.exclude))
         if "" in (*namespaces.include, *namespaces.exclude):
             raise self._mistake("custom.match.namespaces", "a namespace pattern must not be empty")
         return Match(kinds, operations, namespaces)
@@ -233,5 +231,5 @@ def find_line(text: str, header_line: int, keys: Iterable[str]) -> int:
     return line
 
 
-def _listed(value: list[str] | str) -> list[str]:
-    return [value] if isinstance(value, str) else value
+def _listed(value: tuple[str, ...] | str) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
