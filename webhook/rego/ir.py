@@ -64,7 +64,7 @@ class AssignInt(Statement, frozen=True, gc=False):
 
 
 class AssignVar(Statement, frozen=True, gc=False):
-    """Set `target` to `source`."""
+    """Set `target` to `source`, which may be undefined: that makes the target so, not the statement."""
 
     source: Operand
     target: Local
@@ -286,7 +286,10 @@ class SetAdd(Statement, frozen=True, gc=False):
 
 
 class With(Statement, frozen=True, gc=False):
-    """Run `block` with `local`, or the part of it at `path`, replaced; undefined when the block is."""
+    """Run `block` with `local`, or the part of it at `path`, replaced; undefined when the block is.
+
+    Without a path the new value may be undefined, which is how a planner ends the reach of another `With`.
+    """
 
     local: Local
     path: tuple[str, ...]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any, Final, TypeAlias, final
 
 Value: TypeAlias = Any
@@ -337,18 +338,25 @@ def scan(source: Value) -> Iterable[tuple[Value, Value]]:
     return ()
 
 
+_MAX_EXPONENT: Final = 4000
+"""Largest power of ten of a number that is beyond the range of a double and therefore kept as an integer."""
+
+
 def parse_number(text: str) -> int | float:
     """Read a number as JSON and Rego write it: an integer stays exact, the rest is a double.
 
-    Raises: ValueError when `text` is not a finite number.
+    Raises: ValueError when `text` is not a finite number, or one of thousands of digits.
     """
     try:
         return int(text)
     except ValueError:
         number = float(text)
-    if number - number != 0:
+    if number - number == 0:
+        return number
+    exact = Decimal(text)
+    if not exact.is_finite() or exact.adjusted() > _MAX_EXPONENT:
         raise ValueError(f"number out of range: {text[:40]}")
-    return number
+    return int(exact)
 
 
 def to_json(value: Value) -> Value:
