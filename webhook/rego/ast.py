@@ -5,16 +5,18 @@ know how text becomes a tree, nor what a tree means.
 
 Two nodes are equal when they say the same, wherever they stand: the location takes no part in equality or
 hashing. As in OPA, every operator is a call (`x == y` is `equal(x, y)`), a wildcard `_` is a variable with a
-name of its own (`$0`, `$1`, …), and a variable alone is a `Var`, not a `Ref`.
+name of its own (`$0`, `$1`, …), and a name alone is a `Var`, not a `Ref`, except `input` and `data`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
+from math import isinf
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from webhook.rego.errors import NOWHERE, Location
+from webhook.rego.errors import NOWHERE, PARSE_ERROR, CompileError, Diagnostic, Location
 
 LanguageVersion: TypeAlias = Literal["v0", "v1"]
 
@@ -25,6 +27,23 @@ class Source(msgspec.Struct, frozen=True):
     path: str
     """Name used in locations; nothing is opened by it."""
     text: str
+
+    @classmethod
+    def decode(cls, path: str, content: bytes) -> "Source":
+        """Return the source that a file's content holds.
+
+        Raises:
+            CompileError: the content is not UTF-8.
+
+        """
+        try:
+            return cls(path, content.decode())
+        except UnicodeDecodeError as error:
+            before = content[: error.start].decode()
+            line_start = before.rfind("\n") + 1
+            row = before.count("\n") + 1
+            place = Location(path, row, len(before) - line_start + 1, len(before), len(before))
+            raise CompileError((Diagnostic(PARSE_ERROR, "illegal utf-8 character", place),)) from None
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -48,6 +67,21 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return hash((type(self).__name__, *content))
 
 
+def children(node: Node) -> Iterator[Node]:
+    """Yield the nodes directly below a node, in source order."""
+    for name in node.__struct_fields__:
+        if name != "location":
+            yield from _nodes_in(getattr(node, name))
+
+
+def _nodes_in(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes_in(item)
+
+
 # -- Terms that are scalars --
 
 
@@ -68,8 +102,11 @@ class Number(Node, frozen=True, eq=False):
 
     @property
     def value(self) -> int | float:
-        """The number: an `int` of any size when written without fraction and exponent, else a `float`."""
-        return int(self.text) if self.text.lstrip("-").isdigit() else float(self.text)
+        """The number: an `int` of any size when written without fraction and exponent, or too big for a `float`."""
+        if self.text.lstrip("-").isdigit():
+            return int(self.text)
+        number = float(self.text)
+        return int(Decimal(self.text)) if isinf(number) else number
 
 
 class String(Node, frozen=True, eq=False):
@@ -166,9 +203,9 @@ class ObjectComprehension(Node, frozen=True, eq=False):
 
 
 class TemplateString(Node, frozen=True, eq=False):
-    """`$"text {expression} text"`: literal text and expressions in order."""
+    """`$"text {expression} text"`: literal text, constants and expressions in order."""
 
-    parts: "tuple[String | Expr, ...]"
+    parts: "tuple[Scalar | Expr, ...]"
     raw: bool = False
     """Whether it was written with backticks."""
 

@@ -61,11 +61,11 @@ class Diagnostic(msgspec.Struct, frozen=True):
 
 
 def _clip(line: str, column: int) -> tuple[str, int]:
-    """Cut an overlong line to the part around `column`; return it with the column inside it."""
-    if len(line) <= SHOWN_LINE_WIDTH:
-        return line, min(column, len(line))
+    """Cut an overlong line to the part around `column`; return it, fit for a terminal, with the column in it."""
     start = max(0, min(column - SHOWN_LINE_WIDTH // 2, len(line) - SHOWN_LINE_WIDTH))
-    return line[start : start + SHOWN_LINE_WIDTH], min(column, len(line)) - start
+    shown = line[start : start + SHOWN_LINE_WIDTH]
+    harmless = "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in shown)
+    return harmless, min(column, len(line)) - start
 
 
 class RegoError(Exception):

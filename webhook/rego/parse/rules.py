@@ -1,0 +1,301 @@
+"""Rules: heads of every kind, bodies, `else` chains and defaults, in v0 and v1.
+
+Owns what one rule may look like. Must not know how rules make up a module.
+"""
+
+from abc import abstractmethod
+from typing import Final
+
+import msgspec
+
+from webhook.rego.ast import (
+    ArrayComprehension,
+    Body,
+    Boolean,
+    Branch,
+    Call,
+    Head,
+    Node,
+    ObjectComprehension,
+    Ref,
+    Rule,
+    Set,
+    SetComprehension,
+    Term,
+    Var,
+    children,
+)
+from webhook.rego.errors import Location
+from webhook.rego.lexer import ALL_KEYWORDS, IDENTIFIER, TEMPLATE_PART, Token
+from webhook.rego.parse.bodies import BodyParser
+from webhook.rego.parse.cursor import ParseError
+from webhook.rego.parse.terms import OPERATORS
+
+_OPENING: Final = frozenset({"(", "[", "{", TEMPLATE_PART})
+_CLOSING: Final = frozenset({")", "]", "}"})
+_TERM_CONTINUES: Final = frozenset(OPERATORS) | {"in", "=", ":="}
+_COMPREHENSIONS: Final = (ArrayComprehension, SetComprehension, ObjectComprehension)
+
+
+class _WrittenHead(msgspec.Struct, frozen=True):
+    """A head as it was written, before `if` or its absence has given it a meaning."""
+
+    start: Token
+    location: Location
+    name: Var
+    path: tuple[Term, ...]
+    args: tuple[Term, ...] | None
+    element: Term | None
+    """What stands behind `contains`."""
+    value: Term | None
+    assign: bool
+
+    @property
+    def sort(self) -> str:
+        """What messages call it."""
+        return "rule" if self.args is None else "function"
+
+
+class RuleParser(BodyParser):
+    """Parser of rules."""
+
+    strict = True
+    """Whether the rules of v1 hold: `if` before bodies, `contains` for sets."""
+
+    @abstractmethod
+    def report(self, message: str, location: Location) -> None:
+        """Note an error that does not keep the parser from going on."""
+
+    def rules(self) -> list[Rule]:
+        """Parse one rule; several bodies behind one head make several."""
+        start = self.token
+        if self.is_keyword_in_ref():
+            self.take_as_identifier()
+        if self.accept("default"):
+            return [self._default(start)]
+        written = self._head()
+        has_if = self.at_keyword("if")
+        head = self._meaning(written, has_if=has_if)
+        if not has_if and self.token.kind != "{":
+            self._check_fact(written)
+            return [Rule(head, location=self.span(start))]
+        body = self._rule_body(written.sort)
+        otherwise = self._otherwise(head, written.sort)
+        rules = [Rule(head, body, otherwise, location=self.span(start))]
+        while self.token.kind == "{":
+            if otherwise:
+                self.fail_at(self.token, "expected else keyword")
+            body_start = self.token
+            body = self.braced_body()
+            rules.append(Rule(self._repeated(head), body, location=self.span(body_start)))
+        return rules
+
+    # -- Heads --
+
+    def _head(self) -> _WrittenHead:
+        start = self.token
+        if self.is_keyword_in_ref():
+            self.take_as_identifier()
+        if self.token.kind not in {IDENTIFIER, "contains"} or self.token.text == "_":
+            self.fail("expected rule")
+        if self.strict and self.token.text in ALL_KEYWORDS and not self.is_name_of_ref():
+            self.report(f"{start.text} keyword cannot be used for rule name", self.place(start))
+        name = self.variable()
+        path, args = self._head_path(start, name)
+        element: Term | None = None
+        value: Term | None = None
+        assignment = self.token.kind
+        if assignment == "contains":
+            if args is not None:
+                self.fail("the contains keyword can only be used with multi-value rule definitions")
+            self.advance()
+            element = self.infix()
+        elif assignment in {"=", ":="}:
+            self.advance()
+            value = self.infix()
+        elif assignment in OPERATORS:
+            self.fail()
+        return _WrittenHead(
+            start, self.span(start), name, path, args, element, value, assign=assignment == ":="
+        )
+
+    def is_name_of_ref(self) -> bool:
+        """Whether the name under the cursor is followed by more of a reference."""
+        return self.lookahead(1).kind in {".", "["}
+
+    def _head_path(self, start: Token, name: Var) -> tuple[tuple[Term, ...], tuple[Term, ...] | None]:
+        """Parse what follows the name: path and arguments, `None` without parentheses."""
+        if self.token.kind not in {".", "[", "("} or self.token.after_newline:
+            return (), None
+        self.join()
+        reference = self.reference(start, name)
+        args: tuple[Term, ...] | None = None
+        if isinstance(reference, Call):
+            # As in OPA, `f() = 1` is a complete rule.
+            reference, args = reference.operator, reference.args or None
+        if not isinstance(reference.head, Var):
+            self.fail_at(start, "invalid rule head: arguments have to come last")
+        return reference.path, args
+
+    def _meaning(self, written: _WrittenHead, *, has_if: bool) -> Head:
+        """Give a head its kind: without `if`, `p[x]` adds to a set unless it has a value."""
+        path, key, value = written.path, written.element, written.value
+        is_old_set = len(path) == 1 and not has_if and written.args is None and key is None and value is None
+        if is_old_set:
+            key, path = path[0], ()
+            if self.strict:
+                self.report("`contains` keyword is required for partial set rules", written.location)
+        if key is None and value is None:
+            value = Boolean(value=True, location=written.location)
+        place = Location(
+            written.location.file,
+            written.location.row,
+            written.location.col,
+            written.location.offset,
+            path[-1].location.end if path else written.name.location.end,
+        )
+        ref = Ref(written.name, path, location=place)
+        return Head(ref, written.args, key, value, written.assign, location=written.location)
+
+    def _check_fact(self, written: _WrittenHead) -> None:
+        """Refuse a head without body that says nothing."""
+        if written.value is not None or written.element is not None:
+            return
+        if not written.path and written.args is None:
+            self.fail_at(written.start, "var cannot be used for rule name")
+        if self.strict and (len(written.path) != 1 or written.args is not None):
+            message = f"{written.sort} must have value assignment and/or body declaration"
+            self.report(message, written.location)
+
+    def _repeated(self, head: Head) -> Head:
+        """Return the head for a further body; its wildcards are variables of their own."""
+        if head.args is None:
+            return head
+        args = tuple(
+            self.wildcard(arg.location) if isinstance(arg, Var) and arg.is_wildcard else arg
+            for arg in head.args
+        )
+        return msgspec.structs.replace(head, args=args)
+
+    # -- Bodies --
+
+    def _rule_body(self, sort: str) -> Body:
+        """Parse `if …` or `{ … }` behind a head."""
+        if not self.accept("if"):
+            if self.strict:
+                message = f"`if` keyword is required before {sort} body"
+                self.report(message, self.place(self.token))
+            return self.braced_body()
+        if self.token.kind != "{":
+            return (self.literal(),)
+        if self._braces_may_be_term():
+            return self._term_or_body()
+        return self.braced_body()
+
+    def _braces_may_be_term(self) -> bool:
+        """Whether the `{` under the cursor may open an object or a comprehension rather than a body."""
+        depth = 0
+        distance = 0
+        while True:
+            kind = self.lookahead(distance).kind
+            if kind in _OPENING:
+                depth += 1
+            elif kind in _CLOSING:
+                depth -= 1
+            elif depth == 1 and kind in {"|", ":"}:
+                return True
+            if depth == 0 or kind == "eof":
+                break
+            distance += 1
+        closing, following = self.lookahead(distance), self.lookahead(distance + 1)
+        if distance == 1 or following.kind in _TERM_CONTINUES:
+            return True
+        return following.kind in {".", "["} and following.start == closing.end
+
+    def _term_or_body(self) -> Body:
+        """Parse braces as a term if that works and it is no set, for a set is never false; else as a body."""
+        mark = self.mark()
+        term_fault: ParseError | None = None
+        try:
+            expression = self.literal()
+            if not isinstance(expression.terms, Set):
+                return (expression,)
+        except ParseError as fault:
+            term_fault = fault
+        self.reset(mark)
+        try:
+            return self.braced_body()
+        except ParseError as fault:
+            if term_fault is not None and term_fault.index > fault.index:
+                raise term_fault from None
+            raise
+
+    def _otherwise(self, head: Head, sort: str) -> tuple[Branch, ...]:
+        """Parse the `else` chain."""
+        branches: list[Branch] = []
+        while self.at_keyword("else"):
+            if any(contains_variable(segment) for segment in head.ref.path):
+                self.fail_at(self.token, "else keyword cannot be used on rules with variables in head")
+            if head.key is not None:
+                self.fail_at(self.token, "else keyword cannot be used on multi-value rules")
+            branch = self._branch(sort)
+            branches.append(branch)
+            if not branch.body:
+                break
+        return tuple(branches)
+
+    def _branch(self, sort: str) -> Branch:
+        start = self.advance()
+        value: Term = Boolean(value=True, location=self.place(start))
+        if self.token.kind in {"=", ":="}:
+            self.advance()
+            value = self.infix()
+        elif self.token.kind not in {"if", "{"}:
+            self.fail("expected else value term or rule body")
+        body: Body = ()
+        if self.token.kind == "{":
+            body = self._rule_body(sort)
+        elif self.at_keyword("if"):
+            self.advance()
+            body = self.braced_body() if self.token.kind == "{" else (self.literal(),)
+        return Branch(value, body, location=self.span(start))
+
+    # -- Defaults --
+
+    def _default(self, start: Token) -> Rule:
+        written = self._head()
+        if written.element is not None or (written.value is None and written.path):
+            self.fail_at(start, "illegal default rule (must have a value)")
+        head = self._meaning(written, has_if=True)
+        place = self.span(start)
+        for sort in sorted(_changing_parts(head.value)):
+            self.report(f"illegal default rule (value cannot contain {sort})", place)
+        self._check_default_args(head.args or (), place)
+        return Rule(head, default=True, location=place)
+
+    def _check_default_args(self, args: tuple[Term, ...], place: Location) -> None:
+        seen: set[str] = set()
+        for arg in args:
+            if not isinstance(arg, Var):
+                sort = type(arg).__name__.lower()
+                self.report(f"illegal default rule (arguments cannot contain {sort})", place)
+            elif arg.name in seen:
+                self.report(f"illegal default rule (arguments cannot be repeated {arg.name})", place)
+            else:
+                seen.add(arg.name)
+
+
+def contains_variable(term: Node) -> bool:
+    """Whether a term holds a variable outside of comprehensions."""
+    if isinstance(term, _COMPREHENSIONS):
+        return False
+    return isinstance(term, Var) or any(contains_variable(child) for child in children(term))
+
+
+def _changing_parts(value: Node | None) -> set[str]:
+    """Name the sorts of nodes outside of comprehensions that make a value depend on anything."""
+    if value is None or isinstance(value, _COMPREHENSIONS):
+        return set()
+    if isinstance(value, Ref | Var | Call):
+        return {type(value).__name__.lower()}
+    return set().union(*(_changing_parts(child) for child in children(value)))
