@@ -16,6 +16,8 @@ MAX_ITEMS = 2_000_000
 """Most elements of a collection that a builtin may make."""
 MAX_INTEGER_BITS = 14_000
 """Largest integer that arithmetic may make: below the digits that Python agrees to print."""
+MACHINE_LIMIT = 1 << 63
+"""The first integer that no longer fits in 64 bits."""
 MAX_DEPTH = 500
 """Deepest nesting of a document that a builtin reads, writes or walks."""
 
@@ -94,3 +96,40 @@ def limit_items(count: int) -> None:
     """
     if count > MAX_ITEMS:
         raise LimitError(f"a collection of {count} elements is over the limit of {MAX_ITEMS}")
+
+
+def machine_integer(position: int, value: Any) -> int:
+    """Give an operand that must be a 64-bit integer.
+
+    Raises:
+        OperandError: it is no number, has a fraction or is too large.
+
+    """
+    if type(value) is not int:
+        if type(value) is float:
+            raise fractional(position)
+        raise wrong_type(position, value, "number")
+    if not -MACHINE_LIMIT <= value < MACHINE_LIMIT:
+        raise fractional(position)
+    return value
+
+
+def any_integer(position: int, value: Any) -> int:
+    """Give an operand that must be an integer of any size; a double without a fraction counts as one.
+
+    Raises:
+        OperandError: it is no number or has a fraction.
+
+    """
+    if type(value) is int:
+        return value
+    if type(value) is not float:
+        raise wrong_type(position, value, "integer")
+    if not value.is_integer():
+        raise fractional(position)
+    return int(value)
+
+
+def fractional(position: int) -> OperandError:
+    """Describe a number where only an integer is taken; `position` counts from 1."""
+    return OperandError(f"operand {position} must be integer number but got floating-point number")

@@ -6,10 +6,50 @@ A family module gives its declarations as `BUILTINS`; this one only gathers them
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from webhook.rego.builtins import comparison
+from webhook.rego.builtins import (
+    aggregates,
+    arrays,
+    bits,
+    comparison,
+    formatting,
+    glob,
+    glob_intersection,
+    graphs,
+    identifiers,
+    json_paths,
+    numbers,
+    objects,
+    printing,
+    regex,
+    semver,
+    sets,
+    strings,
+    types,
+    units,
+)
 from webhook.rego.builtins.declaration import Builtin
 
-_FAMILIES = (comparison,)
+_FAMILIES = (
+    aggregates,
+    arrays,
+    bits,
+    comparison,
+    formatting,
+    glob,
+    glob_intersection,
+    graphs,
+    identifiers,
+    json_paths,
+    numbers,
+    objects,
+    printing,
+    regex,
+    semver,
+    sets,
+    strings,
+    types,
+    units,
+)
 
 BUILTINS: Mapping[str, Builtin] = MappingProxyType(
     {builtin.name: builtin for family in _FAMILIES for builtin in family.BUILTINS}

@@ -1,0 +1,111 @@
+"""What is computed over a whole collection: count, sum, product, extremes, order, `any` and `all`."""
+
+import functools
+from collections.abc import Callable, Collection
+from typing import Any
+
+from webhook.rego.builtins.declaration import Builtin, declare
+from webhook.rego.builtins.failures import wrong_element, wrong_type
+from webhook.rego.builtins.numbers import is_number, multiply, plus
+from webhook.rego.builtins.signatures import (
+    ANY,
+    ARRAY,
+    BOOLEAN,
+    NUMBER,
+    OBJECT,
+    SET,
+    STRING,
+    ArrayOf,
+    OneOf,
+    SetOf,
+)
+from webhook.rego.values import UNDEFINED, RegoSet, compare, ordered
+
+_COUNTED = frozenset((list, dict, str, RegoSet))
+_order = functools.cmp_to_key(compare)
+
+
+def count(collection: Any) -> int:
+    """Count elements, keys or characters."""
+    if type(collection) in _COUNTED:
+        return len(collection)
+    raise wrong_type(1, collection, "array", "object", "set", "string")
+
+
+def total(collection: Any) -> int | float:
+    """Add up numbers; nothing adds up to 0."""
+    return _fold(collection, plus, 0)
+
+
+def product(collection: Any) -> int | float:
+    """Multiply numbers; the product of nothing is 1."""
+    return _fold(collection, multiply, 1)
+
+
+def _fold(collection: Any, step: Callable[[Any, Any], int | float], start: int) -> int | float:
+    result: int | float = start
+    for element in _elements(collection):
+        if not is_number(element):
+            raise wrong_element(1, collection, element, "number")
+        result = step(result, element)
+    return result
+
+
+def maximum(collection: Any) -> Any:
+    """Give the last element in OPA's order; undefined when there is none."""
+    return _extreme(collection, max)
+
+
+def minimum(collection: Any) -> Any:
+    """Give the first element in OPA's order; undefined when there is none."""
+    return _extreme(collection, min)
+
+
+def _extreme(collection: Any, choose: Callable[..., Any]) -> Any:
+    elements = _elements(collection)
+    if not elements:
+        return UNDEFINED
+    kinds = set(map(type, elements))
+    if kinds <= {str} or kinds <= {int, float}:
+        return choose(elements)
+    return choose(elements, key=_order)
+
+
+def sort(collection: Any) -> list[Any]:
+    """Put the elements of an array or set in OPA's order."""
+    return ordered(_elements(collection))
+
+
+def every_true(collection: Any) -> bool:
+    """Say whether all elements are true."""
+    return all(element is True for element in _elements(collection, "array", "set"))
+
+
+def some_true(collection: Any) -> bool:
+    """Say whether an element is true."""
+    return any(element is True for element in _elements(collection, "array", "set"))
+
+
+def _elements(collection: Any, *expected: str) -> Collection[Any]:
+    kind = type(collection)
+    if kind is list:
+        elements: list[Any] = collection
+        return elements
+    if kind is RegoSet:
+        return list(collection)
+    raise wrong_type(1, collection, *(expected or ("set", "array")))
+
+
+_ELEMENTS = OneOf((SET, ARRAY))
+_NUMBERS = OneOf((SetOf(NUMBER), ArrayOf(NUMBER)))
+
+BUILTINS: tuple[Builtin, ...] = (
+    declare("count", {"collection": OneOf((SET, ARRAY, OBJECT, STRING))}, {"n": NUMBER}, count),
+    declare("sum", {"collection": _NUMBERS}, {"n": NUMBER}, total),
+    declare("product", {"collection": _NUMBERS}, {"n": NUMBER}, product),
+    declare("max", {"collection": _ELEMENTS}, {"n": ANY}, maximum),
+    declare("min", {"collection": _ELEMENTS}, {"n": ANY}, minimum),
+    declare("sort", {"collection": _ELEMENTS}, {"n": ARRAY}, sort),
+    declare("all", (_ELEMENTS,), BOOLEAN, every_true, deprecated=True),
+    declare("any", (_ELEMENTS,), BOOLEAN, some_true, deprecated=True),
+)

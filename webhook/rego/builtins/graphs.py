@@ -1,0 +1,92 @@
+"""Walking: `graph.reachable`, `graph.reachable_paths` and the relation `walk`."""
+
+from typing import Any
+
+from webhook.rego.builtins.declaration import Builtin, declare
+from webhook.rego.builtins.failures import limit_items, wrong_type
+from webhook.rego.builtins.signatures import ANY, ARRAY, SET, ArrayOf, ObjectOf, OneOf, SetOf, Type
+from webhook.rego.values import RegoObject, RegoSet, key_of, scan
+
+
+def walk(document: Any) -> list[list[Any]]:
+    """List every value within a document as [path, value], from the outside in, in OPA's order."""
+    answers: list[list[Any]] = []
+    pending: list[tuple[list[Any], Any]] = [([], document)]
+    while pending:
+        path, value = pending.pop()
+        answers.append([path, value])
+        children = [([*path, key], child) for key, child in scan(value)]
+        limit_items(len(answers) + len(pending) + len(children))
+        pending.extend(reversed(children))
+    return answers
+
+
+def reachable(graph: Any, initial: Any) -> RegoSet:
+    """Give the vertices of a graph, an object from vertex to neighbours, that can be reached from the initial ones."""
+    _check(graph, initial)
+    found: dict[Any, Any] = {}
+    pending = [(key_of(vertex), vertex) for vertex in initial]
+    while pending:
+        key, vertex = pending.pop()
+        if key in found or key not in graph:
+            continue
+        found[key] = vertex
+        pending.extend((key_of(neighbour), neighbour) for neighbour in _vertices(graph[key]))
+    return RegoSet(found.values())
+
+
+def reachable_paths(graph: Any, initial: Any) -> RegoSet:
+    """Give the paths through a graph from the initial vertices to where nothing new follows."""
+    _check(graph, initial)
+    paths = RegoSet()
+    for vertex in initial:
+        key = key_of(vertex)
+        if key not in graph:
+            continue
+        neighbours = _vertices(graph[key])
+        if not neighbours:
+            paths.add([vertex])
+        for neighbour in neighbours:
+            _extend(graph, neighbour, [vertex], frozenset((key,)), paths)
+    return paths
+
+
+def _extend(graph: RegoObject, vertex: Any, path: list[Any], passed: frozenset[Any], paths: RegoSet) -> None:
+    """Add the paths that go on from `path` through `vertex`; a vertex outside the graph ends one."""
+    limit_items(len(paths))
+    key = key_of(vertex)
+    if key not in graph:
+        paths.add(path)
+        return
+    path = [*path, vertex]
+    neighbours = _vertices(graph[key])
+    if not neighbours:
+        paths.add(path)
+        return
+    passed |= {key}
+    for neighbour in neighbours:
+        if key_of(neighbour) in passed:
+            paths.add(path)
+        else:
+            _extend(graph, neighbour, path, passed, paths)
+
+
+def _check(graph: Any, initial: Any) -> None:
+    if type(graph) is not dict:
+        raise wrong_type(1, graph, "object")
+    if type(initial) is not list and type(initial) is not RegoSet:
+        raise wrong_type(2, initial, "{array, set}")
+
+
+def _vertices(edges: Any) -> list[Any]:
+    return list(edges) if type(edges) is list or type(edges) is RegoSet else []
+
+
+_VERTICES = OneOf((SET, ARRAY))
+_ARGUMENTS: dict[str, Type] = {"graph": ObjectOf(ANY, _VERTICES), "initial": _VERTICES}
+
+BUILTINS: tuple[Builtin, ...] = (
+    declare("walk", {"x": ANY}, {"output": ArrayOf(None, (ARRAY, ANY))}, walk, relation=True),
+    declare("graph.reachable", _ARGUMENTS, {"output": SET}, reachable),
+    declare("graph.reachable_paths", _ARGUMENTS, {"output": SetOf(ARRAY)}, reachable_paths),
+)
