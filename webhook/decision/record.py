@@ -4,8 +4,10 @@ from typing import Any
 
 import msgspec
 
+from webhook.admission.path import render_path
 from webhook.admission.review import AdmissionRequest
 from webhook.decision.decision import Decision
+from webhook.decision.verdict import PolicyVerdict, Violation
 
 
 class VerdictRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -47,4 +49,51 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 def record(request: AdmissionRequest, decision: Decision) -> DecisionRecord:
     """Record a decision."""
-    raise NotImplementedError
+    return DecisionRecord(
+        uid=request.uid,
+        operation=request.operation.value,
+        group=request.kind.group,
+        version=request.kind.version,
+        kind=request.kind.kind,
+        sub_resource=request.sub_resource,
+        namespace=request.namespace,
+        name=request.name or _name(request.object),
+        username=request.user_info.username,
+        dry_run=bool(request.dry_run),
+        allowed=decision.allowed,
+        outcome=decision.outcome.value,
+        code=decision.code,
+        patched=bool(decision.patch),
+        warnings=len(decision.warnings),
+        verdicts=tuple(map(_record_verdict, decision.verdicts)),
+    )
+
+
+def _name(judged: Any) -> str:
+    metadata = judged.get("metadata") if type(judged) is dict else None
+    if type(metadata) is not dict:
+        return ""
+    name = metadata.get("name") or metadata.get("generateName")
+    return name if type(name) is str else ""
+
+
+def _record_verdict(verdict: PolicyVerdict) -> VerdictRecord:
+    return VerdictRecord(
+        policy=verdict.policy,
+        version=verdict.version,
+        digest=verdict.digest,
+        outcome=verdict.outcome.value,
+        duration_ns=verdict.duration_ns,
+        violations=tuple(map(_record_violation, verdict.violations)),
+        error=f"{verdict.error.code}: {verdict.error.message}" if verdict.error else "",
+    )
+
+
+def _record_violation(violation: Violation) -> dict[str, Any]:
+    return {
+        "rule": violation.rule,
+        "action": violation.action.value,
+        "message": violation.message,
+        "path": render_path(violation.path),
+        "standing": violation.standing,
+    }

@@ -1,26 +1,149 @@
-"""Redaction: literal environment values never leave in a text."""
+"""Redaction: literal environment values and Secret data never leave in a text.
 
-from collections.abc import Iterable
-from typing import Any
+Policies are asked not to print values; this holds when one does. It is a net, not a proof: a policy that prints
+half of a value, or encodes it, gets past. Must not know policies or decisions.
+"""
 
-PLACEHOLDER = "[redacted]"
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+PLACEHOLDER: Final = "[redacted]"
+
+SHORTEST: Final = 4
+"""Shorter values are no secrets, and occur everywhere by chance."""
+
+_SHORTEST_ANYWHERE: Final = 8
+"""Values of this length are replaced wherever they stand; shorter ones only where they stand alone, so that the
+value `pass` leaves the word `password` whole."""
+
+_SECRETIVE_NAME: Final = re.compile(
+    r"pass|pwd|secret|token|key|cred|auth|private|cert|salt|sign|dsn|conn", re.IGNORECASE
+)
+
+_NEVER_SECRET: Final = frozenset({"true", "false", "null", "none"})
+
+# fmt: off
+_EVERYDAY_WORDS: Final = frozenset(
+    {
+        "auto", "info", "debug", "trace", "warn", "warning", "error", "fatal", "text", "json", "http", "https", "always", "never", "enabled", "disabled",
+        "default", "local", "localhost", "test", "testing", "staging", "production", "development",
+    }
+)
+# fmt: on
+"""Values that say nothing, unless the variable's name says that they do: hiding them would ruin many messages."""
+
+_IDENTIFIERS: Final = frozenset({"name", "generateName", "namespace", "serviceAccountName", "containerName"})
 
 
 class Redactor:
     """Replaces the literal values of an object wherever they occur in a text."""
 
+    __slots__ = ("_hidden",)
+
     def __init__(self, values: Iterable[str]) -> None:
-        """Take the values to hide."""
+        """Take the values to hide; those shorter than `SHORTEST` are passed over."""
+        forms = {form for value in values for form in _forms(value)}
+        self._hidden = sorted(
+            (
+                form
+                for form in forms
+                if len(form) >= SHORTEST and form not in PLACEHOLDER and form.lower() not in _NEVER_SECRET
+            ),
+            key=len,
+            reverse=True,
+        )
 
     @classmethod
     def of(cls, *objects: object) -> "Redactor":
-        """Hide the environment values (and Secret data) found anywhere in `objects`."""
-        raise NotImplementedError
+        """Hide the environment values and Secret data found anywhere in `objects`."""
+        return cls(_collect(objects))
 
     def text(self, text: str) -> str:
         """Redact one text."""
-        raise NotImplementedError
+        found = [value for value in self._hidden if value in text]
+        if not found:
+            return text
+        # Longest first, in one pass: a value inside another one must not leave the rest of it behind.
+        return re.sub("|".join(map(_pattern, found)), PLACEHOLDER, text)
 
     def value(self, value: Any) -> Any:
         """Redact every string of a JSON value, keys included."""
-        raise NotImplementedError
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {
+                self.text(key) if isinstance(key, str) else key: self.value(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
+
+
+def _pattern(value: str) -> str:
+    escaped = re.escape(value)
+    return escaped if len(value) >= _SHORTEST_ANYWHERE else rf"(?<!\w){escaped}(?!\w)"
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Give the forms in which a policy may print a value: as it is, trimmed, as a JSON string, line by line."""
+    yield value
+    yield value.strip()
+    for ensure_ascii in (False, True):
+        escaped = json.dumps(value, ensure_ascii=ensure_ascii)[1:-1]
+        yield escaped
+        # OPA's own JSON escapes these too.
+        yield escaped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    if "\n" in value:
+        yield from (line.strip() for line in value.splitlines() if len(line.strip()) >= _SHORTEST_ANYWHERE)
+
+
+def _collect(objects: Iterable[object]) -> Iterator[str]:
+    """Give what must be hidden: values of secretive names always, others unless they are public anyway."""
+    public = set(_EVERYDAY_WORDS)
+    others: list[str] = []
+    waiting: list[object] = list(objects)
+    while waiting:
+        node = waiting.pop()
+        if type(node) is dict:
+            public.update(node[key] for key in _IDENTIFIERS & node.keys() if type(node[key]) is str)
+            waiting.extend(node.values())
+            env = node.get("env")
+            for name, value in _read_env(env) if type(env) is list else ():
+                if _SECRETIVE_NAME.search(name):
+                    yield value
+                else:
+                    others.append(value)
+            if node.get("kind") == "Secret":
+                yield from _read_secret(node)
+        elif type(node) is list:
+            waiting.extend(node)
+    yield from (value for value in others if value not in public)
+
+
+def _read_env(env: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for entry in env:
+        value = entry.get("value") if type(entry) is dict else None
+        if value is not None and type(value) is not bool:
+            yield str(entry.get("name")), str(value)
+
+
+def _read_secret(secret: dict[str, Any]) -> Iterator[str]:
+    for field in ("stringData", "data"):
+        entries = secret.get(field)
+        for value in entries.values() if type(entries) is dict else ():
+            if type(value) is str:
+                yield value
+                if field == "data":
+                    yield _decode(value)
+
+
+def _decode(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""

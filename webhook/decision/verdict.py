@@ -2,8 +2,9 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from webhook.admission.path import FieldPath
 from webhook.policy.metadata import EnforcementAction, FailureAction
@@ -22,8 +23,7 @@ class Outcome(enum.StrEnum):
     DENY = "deny"
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(msgspec.Struct, frozen=True):
     """One finding of one evaluation; every text in it is redacted."""
 
     policy: str
@@ -36,24 +36,22 @@ class Violation:
     message: str
     path: FieldPath = ()
     """Inside the object that was sent."""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = {}
     """What the rule added beside `msg` and `path`."""
     remediation: str = ""
     standing: bool = False
     """Whether the old object of an UPDATE had this violation already."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationProblem:
+class EvaluationProblem(msgspec.Struct, frozen=True):
     """Why a policy gave no answer."""
 
     code: str
     message: str
-    """Redacted."""
+    """Redacted in a verdict."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyVerdict:
+class PolicyVerdict(msgspec.Struct, frozen=True):
     """What one policy said of one request."""
 
     policy: str
