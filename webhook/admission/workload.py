@@ -244,7 +244,8 @@ def _is_patchable(
     old_template: dict[str, Any] | None,
 ) -> bool:
     if request.sub_resource:
-        return False
+        # The API server takes nothing but new ephemeral containers here, and they may still be completed.
+        return request.sub_resource == "ephemeralcontainers"
     if workload.copied_from_owner and _has_controller(request.object):
         return False
     if request.operation is Operation.CREATE:
