@@ -69,7 +69,8 @@ default pod_state := "sets none"
 pod_state := sprintf("sets %v", [pod_profile])
 
 # The patch gives the Pod RuntimeDefault where nothing is set. An explicit choice is never changed: a
-# container or Pod that says Unconfined is denied, not rewritten.
+# container or Pod that says Unconfined is denied, not rewritten. Gradate asks for a patch only where the
+# API server can take it: of a new Pod, and of a Pod template that is new or changed.
 patch contains {"op": "add", "path": "/spec/securityContext", "value": {"seccompProfile": runtime_default}} if {
 	pod_patch_due
 	not has_context(spec)
@@ -81,7 +82,7 @@ patch contains {"op": "add", "path": "/spec/securityContext/seccompProfile", "va
 }
 
 pod_patch_due if {
-	mutable
+	not input.request.subResource
 	undecided
 	not windows
 }
@@ -94,17 +95,7 @@ undecided if {
 	not container.securityContext.seccompProfile.type
 }
 
-# The security context of a running Pod cannot change, so only a new one is patched. A changed Pod template
-# makes new Pods anyway; an unchanged one must not roll because of an unrelated update.
-mutable if input.request.operation == "CREATE"
-
-mutable if {
-	input.request.operation == "UPDATE"
-	input.workload
-	input.request.oldObject.spec != spec
-}
-
-# A debug container added to a running Pod carries its own profile, since the Pod's cannot be set any more.
+# A debug container added to a running Pod carries its own profile: the Pod's cannot be set any more.
 patch contains operation if {
 	input.request.subResource == "ephemeralcontainers"
 	not windows
