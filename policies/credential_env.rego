@@ -63,10 +63,13 @@ deny contains violation if {
 }
 
 report(label, container, entry, path, what, rule) := {
-	"msg": sprintf("%v %v: env %v holds %v", [label, container.name, entry.name, what]),
+	"msg": sprintf("%v %v: env %v holds %v", [label, named(container), named(entry), what]),
 	"path": path,
-	"details": {"container": container.name, "env": entry.name, "found_by": rule},
+	"details": {"container": named(container), "env": named(entry), "found_by": rule},
 }
+
+# The API server demands names, but a violation must not vanish without one.
+named(thing) := object.get(thing, "name", "without a name")
 
 all_values := concat("\n", [entry.value |
 	some list in container_lists

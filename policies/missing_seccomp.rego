@@ -45,9 +45,9 @@ deny contains violation if {
 	profile := container.securityContext.seccompProfile.type
 	not profile in confining
 	violation := {
-		"msg": sprintf("%v %v sets seccomp profile %v", [labels[list], container.name, profile]),
+		"msg": sprintf("%v %v sets seccomp profile %v", [labels[list], named(container), profile]),
 		"path": ["spec", list, position, "securityContext", "seccompProfile", "type"],
-		"details": {"container": container.name, "profile": profile},
+		"details": {"container": named(container), "profile": profile},
 	}
 }
 
@@ -58,11 +58,14 @@ deny contains violation if {
 	some position, container in spec[list]
 	not container.securityContext.seccompProfile.type
 	violation := {
-		"msg": sprintf("%v %v has no seccomp profile, and the Pod %v", [labels[list], container.name, pod_state]),
+		"msg": sprintf("%v %v has no seccomp profile, and the Pod %v", [labels[list], named(container), pod_state]),
 		"path": ["spec", list, position],
-		"details": {"container": container.name},
+		"details": {"container": named(container)},
 	}
 }
+
+# The API server demands names, but a violation must not vanish without one.
+named(container) := object.get(container, "name", "without a name")
 
 default pod_state := "sets none"
 

@@ -107,3 +107,10 @@ test_odd_shapes_hide_nothing if {
 	count(credential_env.deny) == 0 with input as pod("x")
 	count(credential_env.deny) == 0 with input as {"request": {"object": {"spec": {"containers": null}}}}
 }
+
+test_a_container_without_a_name_hides_nothing if {
+	count(credential_env.deny) == 1 with input as {"request": {"object": {"spec": {"containers": [{"env": [{
+		"name": "DB_PASSWORD",
+		"value": "hunter2",
+	}]}]}}}}
+}

@@ -112,3 +112,7 @@ test_a_new_debug_container_carries_its_own_profile if {
 		"oldObject": {"spec": object.union(bare, {"ephemeralContainers": [{"name": "old"}]})},
 	}}
 }
+
+test_a_container_without_a_name_hides_nothing if {
+	count(missing_seccomp.deny) == 2 with input as review({"containers": [{}, {"securityContext": profile("Unconfined")}]})
+}
