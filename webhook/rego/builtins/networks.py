@@ -1,0 +1,173 @@
+"""IP addresses and networks: `net.cidr_*`."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from webhook.rego.builtins.declaration import Builtin, declare
+from webhook.rego.builtins.failures import BuiltinError, limit_items, wrong_type
+from webhook.rego.builtins.signatures import (
+    ANY,
+    ARRAY,
+    BOOLEAN,
+    STRING,
+    STRINGS,
+    ArrayOf,
+    ObjectOf,
+    OneOf,
+    SetOf,
+    Type,
+)
+from webhook.rego.values import RegoSet, scan
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_PREFIX = re.compile(r"[0-9]{1,3}", re.ASCII)
+
+
+def is_valid(cidr: Any) -> bool:
+    """Say whether a value is a network in CIDR notation."""
+    if type(cidr) is not str:
+        return False
+    try:
+        parse_network(cidr)
+    except BuiltinError:
+        return False
+    return True
+
+
+def parse_network(text: str) -> Network:
+    """Read a network in CIDR notation; bits beyond the prefix do not count.
+
+    Raises:
+        BuiltinError: the text is not a network.
+
+    """
+    address, _, prefix = text.partition("/")
+    if _PREFIX.fullmatch(prefix) and "%" not in address:
+        try:
+            return ipaddress.ip_network((address, int(prefix)), strict=False)
+        except ValueError:
+            pass
+    raise BuiltinError(f"invalid CIDR address: {text}")
+
+
+def parse_address(text: str) -> Address | None:
+    """Read an address; an IPv4 address in IPv6 form is an IPv4 address. None when the text is not one."""
+    if "%" in text:
+        return None
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def contains(cidr: Any, cidr_or_ip: Any) -> bool:
+    """Say whether a network contains an address or all of another network."""
+    network = _network(cidr)
+    if type(cidr_or_ip) is not str:
+        raise wrong_type(1, cidr_or_ip, "string")
+    address = parse_address(cidr_or_ip)
+    if address is not None:
+        return address in network
+    try:
+        return _within(parse_network(cidr_or_ip), network)
+    except BuiltinError:
+        message = f"not a valid textual representation of an IP address or CIDR: {cidr_or_ip}"
+        raise BuiltinError(message) from None
+
+
+def intersects(first: Any, second: Any) -> bool:
+    """Say whether two networks have an address in common."""
+    return _network(first).overlaps(_network(second))
+
+
+def _within(inner: Network, outer: Network) -> bool:
+    return inner.network_address in outer and inner.broadcast_address in outer
+
+
+def _network(value: Any) -> Network:
+    if type(value) is not str:
+        raise wrong_type(1, value, "string")
+    return parse_network(value)
+
+
+def expand(cidr: Any) -> RegoSet:
+    """Give every address of a network."""
+    network = _network(cidr)
+    limit_items(network.num_addresses)
+    return RegoSet(map(str, network))
+
+
+def contains_matches(cidrs: Any, cidrs_or_ips: Any) -> RegoSet:
+    """Pair the networks with the addresses and networks they contain, each by its key, index or itself."""
+    result = RegoSet()
+    for outer_key, outer in _candidates(1, cidrs):
+        for inner_key, inner in _candidates(2, cidrs_or_ips):
+            if contains(outer, inner):
+                result.add([outer_key, inner_key])
+                limit_items(len(result))
+    return result
+
+
+def _candidates(position: int, collection: Any) -> Iterator[tuple[Any, Any]]:
+    """Give the key and the text of each element; of an element that is an array, its first counts."""
+    if type(collection) is str:
+        yield collection, collection
+        return
+    for key, element in scan(collection):
+        if type(element) is list and element:
+            yield key, element[0]
+        elif type(element) is str:
+            yield key, element
+        else:
+            raise BuiltinError(f"operand {position}: element must be string or non-empty array")
+
+
+def merge(addresses: Any) -> RegoSet:
+    """Give the fewest networks that cover the same addresses; an IPv4 address stands for its classful network."""
+    if type(addresses) is not list and type(addresses) is not RegoSet:
+        raise BuiltinError("operand must be an array")
+    networks = [_mergeable(address) for address in addresses]
+    result = RegoSet()
+    for version in (4, 6):
+        same = [network for network in networks if network.version == version]
+        for network in ipaddress.collapse_addresses(same):  # type: ignore[type-var]  # all of one version
+            result.add(str(network))
+    return result
+
+
+def _mergeable(value: Any) -> Network:
+    if type(value) is not str:
+        raise BuiltinError("element must be string")
+    address = parse_address(value)
+    if address is None:
+        return parse_network(value)
+    if address.version == 6:
+        raise BuiltinError("IPv6 invalid: needs prefix length")
+    first = address.packed[0]
+    prefix = 8 if first < 128 else 16 if first < 192 else 24
+    return ipaddress.ip_network((str(address), prefix), strict=False)
+
+
+_RESULT = {"result": BOOLEAN}
+_ITEM = OneOf((STRING, ARRAY))
+_ITEMS: Type = OneOf((STRING, ArrayOf(_ITEM), SetOf(_ITEM), ObjectOf(STRING, _ITEM)))
+
+BUILTINS: tuple[Builtin, ...] = (
+    declare("net.cidr_is_valid", {"cidr": STRING}, _RESULT, is_valid),
+    declare("net.cidr_contains", {"cidr": STRING, "cidr_or_ip": STRING}, _RESULT, contains),
+    declare("net.cidr_overlap", (STRING, STRING), BOOLEAN, contains, deprecated=True),
+    declare("net.cidr_intersects", {"cidr1": STRING, "cidr2": STRING}, _RESULT, intersects),
+    declare("net.cidr_expand", {"cidr": STRING}, {"hosts": SetOf(STRING)}, expand),
+    declare(
+        "net.cidr_contains_matches",
+        {"cidrs": _ITEMS, "cidrs_or_ips": _ITEMS},
+        {"output": SetOf(ArrayOf(None, (ANY, ANY)))},
+        contains_matches,
+    ),
+    declare("net.cidr_merge", {"addrs": OneOf((STRINGS, SetOf(STRING)))}, {"output": SetOf(STRING)}, merge),
+)

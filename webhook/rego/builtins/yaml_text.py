@@ -1,0 +1,169 @@
+"""YAML text: `yaml.*`, by the rules of the library that OPA uses: plain scalars of YAML 1.1 without times and bases.
+
+What is read is a JSON document: keys become text. Aliases are followed only as far as their expansion stays small.
+"""
+
+import re
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+from webhook.rego.builtins.declaration import Builtin, declare
+from webhook.rego.builtins.failures import MAX_ITEMS, BuiltinError, limit_string, wrong_strings
+from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING
+from webhook.rego.values import to_json
+
+_FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
+_TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
+_BOOLEAN = re.compile(f"^(?:{'|'.join(sorted(_FALSE | _TRUE))})$")
+_NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
+_INTEGER = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
+_DOUBLE = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
+_MERGE = re.compile(r"^<<$")
+_MAX_DIGITS = 4000
+
+
+def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
+    """List, by first character, the tags that plain scalars may have."""
+    table: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}
+    for tag, pattern, starts in (
+        ("bool", _BOOLEAN, "yYnNtTfFoO"),
+        ("null", _NULL, ["~", "n", "N", ""]),
+        ("int", _INTEGER, "-+0123456789"),
+        ("float", _DOUBLE, "-+.0123456789"),
+        ("merge", _MERGE, "<"),
+    ):
+        for start in starts:
+            table.setdefault(start, []).append((f"tag:yaml.org,2002:{tag}", pattern))
+    return table
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of Go's library."""
+
+    yaml_implicit_resolvers = _resolvers()
+
+    def boolean(self, node: yaml.ScalarNode) -> bool:
+        return self.construct_scalar(node) in _TRUE
+
+    def integer(self, node: yaml.ScalarNode) -> int | float:
+        text = str(self.construct_scalar(node)).replace("_", "")
+        digits = text.lstrip("+-")
+        if len(digits) > _MAX_DIGITS:
+            raise yaml.constructor.ConstructorError(None, None, "number is too long", node.start_mark)
+        if len(digits) > 1 and digits[0] == "0" and digits.isdigit():
+            digits = f"0o{digits}"
+        return -int(digits, 0) if text[0] == "-" else int(digits, 0)
+
+    def mapping(self, node: yaml.MappingNode) -> dict[Hashable, Any]:
+        self.flatten_mapping(node)
+        pairs: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            key = _key(self.construct_object(key_node, deep=True))
+            pairs[key] = self.construct_object(value_node, deep=True)
+        return pairs
+
+    def sequence(self, node: yaml.SequenceNode) -> list[Any]:
+        return [self.construct_object(child, deep=True) for child in node.value]
+
+
+_Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.boolean)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.integer)
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
+_Loader.add_constructor("tag:yaml.org,2002:seq", _Loader.sequence)
+
+
+def _key(value: Any) -> str:
+    """Write a mapping's key as text."""
+    if type(value) is str:
+        return value
+    if type(value) is bool:
+        return "true" if value else "false"
+    if type(value) is int or type(value) is float:
+        return repr(value)
+    raise yaml.constructor.ConstructorError(
+        None, None, f"unsupported key of type {type(value).__name__}", None
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper that quotes as Go's library does and never writes aliases."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+    def text(self, data: str) -> yaml.ScalarNode:
+        style = None
+        if "\n" in data:
+            style = "|"
+        elif any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ())):
+            style = '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.text)
+
+
+def marshal(value: Any) -> str:
+    """Write a value as YAML, keys sorted."""
+    text: str = yaml.dump(
+        to_json(value), Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=float("inf")
+    )
+    text = text.removesuffix("...\n")
+    limit_string(len(text))
+    return text
+
+
+def unmarshal(text: Any) -> Any:
+    """Read YAML as a JSON document."""
+    if type(text) is not str:
+        wrong_strings(text)
+    try:
+        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BuiltinError(f"yaml: line {line}: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise BuiltinError(f"yaml: {error}") from error
+    _count_items(document, {})
+    return document
+
+
+def _count_items(document: Any, counted: dict[int, int]) -> int:
+    """Count a document's values with aliases expanded, each shared part walked once.
+
+    Raises:
+        BuiltinError: there are too many.
+
+    """
+    if type(document) is not list and type(document) is not dict:
+        return 1
+    if id(document) not in counted:
+        counted[id(document)] = MAX_ITEMS + 1
+        children = document.values() if type(document) is dict else document
+        counted[id(document)] = 1 + sum(_count_items(child, counted) for child in children)
+    if counted[id(document)] > MAX_ITEMS:
+        raise BuiltinError("yaml: document contains excessive aliasing")
+    return counted[id(document)]
+
+
+def is_valid(text: Any) -> bool:
+    """Say whether a value is YAML text."""
+    if type(text) is not str:
+        return False
+    try:
+        unmarshal(text)
+    except BuiltinError:
+        return False
+    return True
+
+
+BUILTINS: tuple[Builtin, ...] = (
+    declare("yaml.marshal", {"x": ANY}, {"y": STRING}, marshal),
+    declare("yaml.unmarshal", {"x": STRING}, {"y": ANY}, unmarshal),
+    declare("yaml.is_valid", {"x": STRING}, {"result": BOOLEAN}, is_valid),
+)
