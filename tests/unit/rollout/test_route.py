@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.support.rollouts import NAMESPACES, begun, started
+from webhook.rollout.cohort import Cohort, members
+from webhook.rollout.life import Phase
+from webhook.rollout.route import Assignment, route_of, stable_route
+from webhook.rollout.strategy import Mode, NamespaceSelection, Step, Strategy
+
+OLD, NEW = "sha256:old", "sha256:new"
+ALL = Step(Mode.ENFORCE, 100)
+
+
+def split(strategy: Strategy | None = None, *, stable: str | None = OLD) -> tuple[Assignment, Assignment]:
+    """Give what happens inside and outside the cohort."""
+    rollout = begun(strategy, stable=stable)
+    inside = members(Cohort(rollout.salt, rollout.strategy.namespaces, rollout.threshold), NAMESPACES)
+    outside = sorted(set(NAMESPACES) - set(inside))
+    route = route_of(rollout)
+    return route.assign(inside[0]), route.assign(outside[0]) if outside else route.assign("")
+
+
+def test_in_the_cohort_the_candidate_decides_and_stable_is_its_fallback() -> None:
+    inside, _ = split()
+    assert (inside.decide, inside.shadow, inside.fallback, inside.mode) == (NEW, OLD, OLD, Mode.ENFORCE)
+
+
+def test_outside_the_cohort_stable_decides_and_the_candidate_is_shadow_evaluated() -> None:
+    _, outside = split()
+    assert (outside.decide, outside.shadow, outside.warn, outside.mode) == (OLD, NEW, None, Mode.SHADOW)
+    assert outside.rollout is not None
+
+
+def test_a_warning_step_leaves_the_decision_to_stable() -> None:
+    inside, outside = split(Strategy((Step(Mode.WARN, 5), ALL)))
+    assert (inside.decide, inside.warn, inside.shadow, inside.mode) == (OLD, NEW, None, Mode.WARN)
+    assert (outside.decide, outside.warn, outside.shadow) == (OLD, None, NEW)
+
+
+def test_a_shadow_step_evaluates_the_candidate_in_its_share_only() -> None:
+    inside, outside = split(Strategy((Step(Mode.SHADOW, 5), ALL)))
+    assert (inside.decide, inside.shadow) == (OLD, NEW)
+    assert (outside.decide, outside.shadow, outside.mode) == (OLD, None, None)
+
+
+def test_a_first_version_decides_in_its_cohort_and_nothing_decides_elsewhere() -> None:
+    inside, outside = split(stable=None)
+    assert (inside.decide, inside.fallback) == (NEW, None)
+    assert (outside.decide, outside.shadow) == (None, NEW)
+
+
+def test_an_excluded_namespace_is_still_governed_by_stable() -> None:
+    rollout = begun(Strategy(namespaces=NamespaceSelection(exclude=("secret-*",))))
+    for step in (0, 1):
+        assigned = route_of(replace(rollout, step=step, threshold=2**49)).assign("secret-one")
+        assert (assigned.decide, assigned.shadow) == (OLD, NEW)
+
+
+@pytest.mark.parametrize(
+    ("phase", "decides"),
+    [(Phase.PENDING, OLD), (Phase.HEALTHY, NEW), (Phase.DEGRADED, OLD), (Phase.SUPERSEDED, OLD)],
+)
+def test_without_a_rollout_under_way_one_version_decides_everywhere(phase: Phase, decides: str) -> None:
+    route = route_of(replace(begun(), phase=phase))
+    assert {route.assign(namespace) for namespace in (*NAMESPACES, "")} == {Assignment(decides)}
+
+
+def test_a_paused_rollout_routes_as_before() -> None:
+    rollout = begun()
+    paused = route_of(replace(rollout, phase=Phase.PAUSED))
+    before = route_of(rollout)
+    for namespace in NAMESPACES:
+        assert paused.assign(namespace).decide == before.assign(namespace).decide
+
+
+def test_a_pending_candidate_is_not_even_shadow_evaluated() -> None:
+    assert route_of(started().rollout).assign("team-1") == Assignment(OLD)
+
+
+def test_a_policy_without_a_rollout_has_its_stable_route() -> None:
+    assert stable_route(OLD).assign("team-1") == Assignment(OLD)
