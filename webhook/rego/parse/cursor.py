@@ -150,10 +150,14 @@ class Cursor:
             self.fail_at(token, token.text)
         name = _SYMBOL_NAMES.get(token.kind, token.kind)
         sort = "keyword" if token.kind in ALL_KEYWORDS else "token"
-        message = f"unexpected {name} {sort}" + (f": {note}" if note else "")
-        if token.kind == IDENTIFIER and token.text in FUTURE_KEYWORDS:
-            message += f" (hint: `import future.keywords.{token.text}`)"
-        self.fail_at(token, message)
+        self.fail_at(token, f"unexpected {name} {sort}" + (f": {note}" if note else "") + self.hint())
+
+    def hint(self) -> str:
+        """Return what to add to a message when a keyword of v1 stands here that is none in this file."""
+        for near in (self.token, self._tokens[max(self._index - 1, 0)]):
+            if near.kind == IDENTIFIER and near.text in FUTURE_KEYWORDS:
+                return f" (hint: `import future.keywords.{near.text}`)"
+        return ""
 
     def fail_at(self, token: Token, message: str) -> NoReturn:
         """Raise a syntax error at a token."""

@@ -96,7 +96,7 @@ class RuleParser(BodyParser):
         start = self.token
         if self.is_keyword_in_ref():
             self.take_as_identifier()
-        if self.token.kind not in {IDENTIFIER, "contains"} or self.token.text == "_":
+        if self.token.kind not in {IDENTIFIER, "contains"}:
             self.fail("expected rule")
         if self.strict and self.token.text in ALL_KEYWORDS and not self.is_name_of_ref():
             self.report(f"{start.text} keyword cannot be used for rule name", self.place(start))
@@ -162,7 +162,7 @@ class RuleParser(BodyParser):
         if written.value is not None or written.element is not None:
             return
         if not written.path and written.args is None:
-            self.fail_at(written.start, "var cannot be used for rule name")
+            self.fail_at(written.start, f"var cannot be used for rule name{self.hint()}")
         if self.strict and (len(written.path) != 1 or written.args is not None):
             message = f"{written.sort} must have value assignment and/or body declaration"
             self.report(message, written.location)
