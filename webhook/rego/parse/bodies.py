@@ -43,6 +43,7 @@ class BodyParser(CompositeParser):
         """Parse one expression of a body."""
         start = self.token
         negated = False
+        terms: Term | SomeDecl | SomeIn | Every
         if self.is_keyword_in_ref():
             self.take_as_identifier()
         elif start.kind == "not":

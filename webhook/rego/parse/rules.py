@@ -129,13 +129,11 @@ class RuleParser(BodyParser):
             return (), None
         self.join()
         reference = self.reference(start, name)
-        args: tuple[Term, ...] | None = None
-        if isinstance(reference, Call):
-            # As in OPA, `f() = 1` is a complete rule.
-            reference, args = reference.operator, reference.args or None
-        if not isinstance(reference.head, Var):
+        ref = reference.operator if isinstance(reference, Call) else reference
+        if not isinstance(ref.head, Var):
             self.fail_at(start, "invalid rule head: arguments have to come last")
-        return reference.path, args
+        # As in OPA, `f() = 1` is a complete rule.
+        return ref.path, (reference.args or None) if isinstance(reference, Call) else None
 
     def _meaning(self, written: _WrittenHead, *, has_if: bool) -> Head:
         """Give a head its kind: without `if`, `p[x]` adds to a set unless it has a value."""
