@@ -98,7 +98,7 @@ def _read_operation(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MalformedPatchError("a patch operation is an object with op and path")
     kind, path = value.get("op"), value.get("path")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise MalformedPatchError(f"op must be one of {', '.join(sorted(_KINDS))}")
     _check_pointer("path", path)
     operation: dict[str, Any] = {"op": kind, "path": path}
