@@ -20,8 +20,11 @@ _BOOLEAN = re.compile(f"^(?:{'|'.join(sorted(_FALSE | _TRUE))})$")
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _INTEGER = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
 _DOUBLE = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
+_NO_NUMBER = re.compile(r"^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$")
 _MERGE = re.compile(r"^<<$")
 _MAX_DIGITS = 4000
+_POSITIONAL_LIMIT = 1e21
+"""From here on Go writes a double with an exponent."""
 
 
 def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
@@ -32,6 +35,7 @@ def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
         ("null", _NULL, ["~", "n", "N", ""]),
         ("int", _INTEGER, "-+0123456789"),
         ("float", _DOUBLE, "-+.0123456789"),
+        ("float", _NO_NUMBER, "-+."),
         ("merge", _MERGE, "<"),
     ):
         for start in starts:
@@ -56,6 +60,18 @@ class _Loader(yaml.SafeLoader):
             digits = f"0o{digits}"
         return -int(digits, 0) if text[0] == "-" else int(digits, 0)
 
+    def double(self, node: yaml.ScalarNode) -> int | float:
+        """Read a double; one without a fraction is an integer, as it is in JSON that Go writes."""
+        text = str(self.construct_scalar(node))
+        number = float(text) if _DOUBLE.match(text) else float("inf")
+        if number - number != 0:
+            raise yaml.constructor.ConstructorError(None, None, f"unsupported value: {text}", node.start_mark)
+        return int(number) if number.is_integer() and abs(number) < _POSITIONAL_LIMIT else number
+
+    def binary(self, node: yaml.ScalarNode) -> str:
+        octets: bytes = self.construct_yaml_binary(node)
+        return octets.decode(errors="replace")
+
     def mapping(self, node: yaml.MappingNode) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
         pairs: dict[Hashable, Any] = {}
@@ -70,6 +86,8 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.boolean)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.double)
+_Loader.add_constructor("tag:yaml.org,2002:binary", _Loader.binary)
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
 _Loader.add_constructor("tag:yaml.org,2002:seq", _Loader.sequence)
 
