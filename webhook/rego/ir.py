@@ -182,6 +182,13 @@ class MakeArray(Statement, frozen=True, gc=False):
     capacity: int = 0
 
 
+class MakeArrayOf(Statement, frozen=True, gc=False):
+    """Set `target` to a new array of the elements; only the optimiser writes this."""
+
+    elements: tuple[Operand, ...]
+    target: Local
+
+
 class MakeNull(Statement, frozen=True, gc=False):
     """Set `target` to null."""
 
@@ -205,6 +212,13 @@ class MakeNumberRef(Statement, frozen=True, gc=False):
 class MakeObject(Statement, frozen=True, gc=False):
     """Set `target` to a new empty object."""
 
+    target: Local
+
+
+class MakeObjectOf(Statement, frozen=True, gc=False):
+    """Set `target` to a new object of (key, value) entries, the last of a key wins; only the optimiser writes this."""
+
+    entries: tuple[tuple[Operand, Operand], ...]
     target: Local
 
 

@@ -375,7 +375,15 @@ def _check_call(call: ir.Call, arity: Mapping[str, int], builtins: tuple[str, ..
 def _check_breaks(block: ir.Block, depth: int) -> None:
     """Check the breaks within a block, itself the last of the `depth` blocks that may be left."""
     for statement in block:
-        if isinstance(statement, ir.Break) and not 0 <= statement.index < depth:
-            raise _MalformedError(f"a break leaves {statement.index + 1} blocks of {depth}")
+        index = _blocks_left(statement)
+        if not 0 <= index < depth:
+            raise _MalformedError(f"a statement leaves {index + 1} blocks of {depth}")
         for inner in ir.blocks_of(statement):
             _check_breaks(inner, 1 if isinstance(statement, ir.Scan) else depth + 1)
+
+
+def _blocks_left(statement: ir.Statement) -> int:
+    """Give how many blocks around its own a statement may leave."""
+    if isinstance(statement, ir.Break):
+        return statement.index
+    return 2 if isinstance(statement, ir.CallDynamic) else 0

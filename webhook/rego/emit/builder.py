@@ -1,0 +1,120 @@
+"""What every statement needs when it is written: operands, assignments, and ways to leave its block.
+
+Owns the link between the variables of a plan and those of Python. Knows no particular statement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webhook.rego import dataflow, ir
+from webhook.rego.emit.scopes import Scopes
+from webhook.rego.emit.unit import Unit
+from webhook.rego.emit.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Python names of the frame and the documents in force."""
+
+    frame: str = "m"
+    input: str = "i"
+    data: str = "d"
+
+
+class Builder:
+    """Writes the body of one Python function."""
+
+    def __init__(self, unit: Unit, params: tuple[ir.Local, ...], usage: dataflow.Usage) -> None:
+        self.unit = unit
+        self.params = params
+        self.usage = usage
+        self.writer = Writer(depth=1)
+        self.scopes = Scopes(params)
+        self.documents = Documents()
+        self.uninitialised: set[ir.Local] = set()
+        """Variables that may be read before they are set."""
+        self.used_documents: set[ir.Local] = set()
+        self.uses_leave = False
+        """Whether the variable `leave` counts the blocks that are still to be left."""
+        self._names = 0
+
+    @property
+    def takes_arguments(self) -> bool:
+        """Whether this is a function with arguments of its own."""
+        return len(self.params) > 2
+
+    def new_name(self, prefix: str) -> str:
+        """Make a Python name that the function does not use yet."""
+        self._names += 1
+        return f"{prefix}{self._names}"
+
+    # Operands
+
+    def variable(self, variable: ir.Local) -> str:
+        """Give the Python variable of one that is read or changed."""
+        if variable in {ir.INPUT, ir.DATA}:
+            self.used_documents.add(variable)
+            return self.documents.input if variable == ir.INPUT else self.documents.data
+        if not self.scopes.is_assigned(variable):
+            self.uninitialised.add(variable)
+        return f"v{variable}"
+
+    def read(self, operand: ir.Operand) -> str:
+        """Give the expression of an operand."""
+        if isinstance(operand, ir.Constant):
+            return self.unit.constant(operand.value)
+        return self.variable(operand)
+
+    def is_defined(self, operand: ir.Operand) -> bool:
+        """Say whether an operand certainly has a value."""
+        return isinstance(operand, ir.Constant) or self.scopes.is_defined(operand)
+
+    def require(self, *operands: ir.Operand) -> None:
+        """Leave the current block unless the operands have values."""
+        for operand in operands:
+            if not isinstance(operand, ir.Constant) and not self.scopes.is_defined(operand):
+                name = self.variable(operand)
+                self.leave_if(f"{name} is U", f"{name} is not U")
+                self.scopes.define(operand)
+
+    # Assignments
+
+    def assign(self, target: ir.Local, expression: str, *, defined: bool = True) -> None:
+        """Set a variable."""
+        self.writer.line(f"v{target} = {expression}")
+        self.scopes.assign(target, defined=defined)
+
+    def assign_if_defined(self, target: ir.Local, expression: str) -> None:
+        """Set a variable and leave the block if it has no value then."""
+        self.assign(target, expression, defined=False)
+        self.require(target)
+
+    # Ways to leave the block
+
+    def leave_if(self, condition: str, otherwise: str) -> None:
+        """Leave the current block if a condition holds; `otherwise` is its negation."""
+        scope = self.scopes.current
+        if scope.jump is not None:
+            self.writer.line(f"if {condition}: {scope.jump}")
+        else:
+            self.writer.line(f"if {otherwise}:")
+            self.writer.depth += 1
+
+    def leave_unless(self, condition: str) -> None:
+        """Leave the current block unless a condition holds."""
+        self.leave_if(f"not ({condition})", condition)
+
+    def leave(self) -> None:
+        """Leave the current block."""
+        self.leave_if("True", "False")
+
+    def break_out(self, further: int) -> None:
+        """Leave the current block and some further ones around it."""
+        jump = self.scopes.current.jump
+        if jump is None:
+            return  # the rest of the nested conditions is not written, and nothing else is to be left
+        if further and not jump.startswith("return"):
+            self.uses_leave = True
+            self.writer.line(f"leave = {further}")
+        self.writer.line(jump)

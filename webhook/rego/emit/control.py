@@ -1,0 +1,82 @@
+"""Questions about the control flow of blocks that decide how they are written in Python.
+
+Knows nothing of Python source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from webhook.rego import dataflow, ir
+
+BLOCKS_LEFT_BY_DYNAMIC_CALL: Final = 2
+"""How many blocks around its own a dynamic call leaves whose function has no value."""
+
+
+def escapes(block: ir.Block) -> int:
+    """Give how many blocks around `block` the farthest break within it leaves; -1 without a break out of it."""
+    return max((_farthest(statement) for statement in block), default=-1)
+
+
+def _farthest(statement: ir.Statement) -> int:
+    if isinstance(statement, ir.Break):
+        return statement.index
+    if isinstance(statement, ir.CallDynamic):
+        return BLOCKS_LEFT_BY_DYNAMIC_CALL
+    if isinstance(statement, ir.Scan):
+        return -1
+    return max((escapes(inner) - 1 for inner in ir.blocks_of(statement)), default=-1)
+
+
+def may_leave(block: ir.Block) -> bool:
+    """Say whether control may leave the block before its end."""
+    return not all(_is_passed(statement) for statement in block)
+
+
+def _is_passed(statement: ir.Statement) -> bool:
+    if isinstance(statement, ir.BlockStatement):
+        return all(escapes(inner) < 1 for inner in statement.blocks)
+    return dataflow.is_never_undefined(statement) and not isinstance(statement, ir.ReturnLocal)
+
+
+def exits(block: ir.Block) -> int:
+    """Count the statements directly in the block that may leave it."""
+    return sum(not _is_passed(statement) for statement in block)
+
+
+def undefined_within(block: ir.Block) -> set[ir.Local]:
+    """Give the variables that may become undefined in the block."""
+    return {
+        statement.target
+        for statement in ir.walk((block,))
+        if isinstance(statement, ir.ResetLocal | ir.AssignVar)
+    }
+
+
+def order_matters(loop: ir.Scan, outputs: Iterable[ir.Local]) -> bool:
+    """Say whether the order of a loop's rounds can be seen after it; `outputs` are the variables read after it.
+
+    It can when a round appends to an array or overwrites a key or variable of the surroundings, adds to the
+    results, or calls what prints.
+    """
+    own = {target for statement in ir.walk((loop.block,)) for target in dataflow.sets(statement)}
+    own.difference_update(outputs)
+    return any(_shows_order(statement, own) for statement in ir.walk((loop.block,)))
+
+
+_SHOWING_BUILTINS: Final = frozenset({"print", "internal.print", "trace", "internal.test_case"})
+
+
+def _shows_order(statement: ir.Statement, own: set[ir.Local]) -> bool:
+    if isinstance(statement, ir.ResultSetAdd | ir.ReturnLocal):
+        return True
+    if isinstance(statement, ir.ArrayAppend | ir.ObjectInsert):
+        return dataflow.changes(statement) not in own
+    if isinstance(statement, ir.Call) and statement.function in _SHOWING_BUILTINS:
+        return True
+    if isinstance(statement, ir.AssignVar | ir.AssignVarOnce) and isinstance(statement.source, ir.Constant):
+        return False
+    if isinstance(statement, ir.AssignVarOnce | ir.ResetLocal):
+        return False
+    return not own.issuperset(dataflow.sets(statement))

@@ -1,0 +1,277 @@
+"""One plan or function of the policy as one Python function.
+
+A block that is undefined is left by a jump (`continue` in a loop, `return` at the end of a function), by nested
+conditions, or, when a break leaves it or it has many exits, by `break` out of a `while True` around it.
+Owns the control flow between blocks; single statements are written by `statements`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.rego import dataflow, ir
+from webhook.rego.emit import control
+from webhook.rego.emit.builder import Builder, Documents
+from webhook.rego.emit.runtime import DATA_SLOT, HITS_SLOT, INPUT_SLOT, STEPS_SLOT
+from webhook.rego.emit.statements import write
+from webhook.rego.emit.unit import Unit
+from webhook.rego.emit.writer import Writer
+
+_MOST_NESTED_EXITS: Final = 10
+"""A block with more exits becomes a loop instead of nested conditions."""
+_DEEPEST_NESTING: Final = 14
+"""Python allows 20 statically nested blocks; beyond this many, a loop moves into a function of its own."""
+_DEEPEST_INDENTATION: Final = 60
+"""Python allows 100 levels of indentation; beyond this many, a loop moves into a function of its own."""
+_FREE_ROUNDS: Final = 15
+"""A loop that is in no other loop and makes no more rounds than this costs no steps."""
+
+
+def emit_function(
+    unit: Unit, name: str, function: ir.Function | ir.Plan, *, charged: bool = False
+) -> list[Writer]:
+    """Write a function of the policy, or a plan as a function that adds to the list `results`.
+
+    A charged one costs a step a call.
+    """
+    is_plan = isinstance(function, ir.Plan)
+    params = (ir.INPUT, ir.DATA) if isinstance(function, ir.Plan) else function.params
+    builder = FunctionBuilder(unit, params, dataflow.Usage(function.blocks, params))
+    builder.write_body(function.blocks)
+    arguments = [builder.documents.frame, *[f"v{param}" for param in params[2:]], *["results"] * is_plan]
+    return [*builder.spilled, builder.finish(name, arguments, charged=charged)]
+
+
+class FunctionBuilder(Builder):
+    """Writes the body of one Python function, block by block."""
+
+    def __init__(self, unit: Unit, params: tuple[ir.Local, ...], usage: dataflow.Usage) -> None:
+        super().__init__(unit, params, usage)
+        self.spilled: list[Writer] = []
+        """Functions that hold what would be nested too deeply."""
+        self._nesting = 0
+        self._loops = 0
+
+    def write_body(self, blocks: tuple[ir.Block, ...]) -> None:
+        """Write the blocks of the function."""
+        for index, block in enumerate(blocks):
+            jump = self._tail(blocks[index + 1 :])
+            completes = self._block(block, jump=jump)
+            if not completes and (jump or not control.may_leave(block)):
+                return
+        self.writer.line("return U")
+
+    def finish(self, name: str, arguments: list[str], *, charged: bool) -> Writer:
+        """Put the header before the body."""
+        head = Writer()
+        head.line(f"def {name}({', '.join(arguments)}):")
+        head.depth = 1
+        frame = self.documents.frame
+        if charged:
+            head.line(f"{frame}[{STEPS_SLOT}] -= 1")
+            head.line(f"if {frame}[{STEPS_SLOT}] < 0: refill({frame})")
+        if ir.INPUT in self.used_documents:
+            head.line(f"{self.documents.input} = {frame}[{INPUT_SLOT}]")
+        if ir.DATA in self.used_documents:
+            head.line(f"{self.documents.data} = {frame}[{DATA_SLOT}]")
+        if self.uninitialised:
+            head.line("".join(f"v{variable} = " for variable in sorted(self.uninitialised)) + "U")
+        if self.uses_leave:
+            head.line("leave = 0")
+        head.extend(self.writer)
+        return head
+
+    def _tail(self, following: tuple[ir.Block, ...]) -> str | None:
+        """Give the `return` that is all there is to do after a block, if it is."""
+        blocks = [block for block in following if block]
+        if not blocks:
+            return "return U"
+        first = blocks[0][0]
+        return f"return {self.read(first.source)}" if isinstance(first, ir.ReturnLocal) else None
+
+    def _block(self, block: ir.Block, *, jump: str | None = None, done: str | None = None) -> bool:
+        """Write a block and, at its end, the line `done`; say whether its end can be reached."""
+        needs_loop = control.escapes(block) >= 0 or control.exits(block) > _MOST_NESTED_EXITS
+        if jump is not None or not needs_loop:
+            return self._statements(block, jump, done)
+        self._nesting += 1
+        with self.writer.block("while True:"):
+            completes = self._statements(block, "break", done)
+            if completes:
+                self.writer.line("break")
+        self._nesting -= 1
+        return completes
+
+    def _statements(self, block: ir.Block, jump: str | None, done: str | None) -> bool:
+        """Write the statements of a block; say whether its end can be reached."""
+        self.scopes.enter(jump)
+        depth = self.writer.depth
+        completes = True
+        for index, statement in enumerate(block):
+            self.writer.location = statement.location or self.writer.location
+            self._count(statement)
+            completes = self._statement(statement, is_last=index + 1 == len(block) and done is None)
+            if not completes:
+                break
+        if completes and done is not None:
+            self.writer.line(done)
+        self.writer.close(depth)
+        self.scopes.leave(certainly_completed=completes and not control.may_leave(block))
+        return completes
+
+    def _count(self, statement: ir.Statement) -> None:
+        """In instrumented code, note that the statement runs."""
+        if self.unit.options.instrument and statement.location is not None:
+            number = self.unit.statement_number(statement.location)
+            self.writer.line(f"{self.documents.frame}[{HITS_SLOT}][{number}] = 1")
+
+    def _statement(self, statement: ir.Statement, *, is_last: bool) -> bool:
+        """Write one statement; say whether what follows it can be reached."""
+        if isinstance(statement, ir.BlockStatement):
+            for block in statement.blocks:
+                self._block(block)
+                self._after(block)
+        elif isinstance(statement, ir.Not):
+            self._not(statement)
+        elif isinstance(statement, ir.With):
+            self._with(statement, is_last=is_last)
+        elif isinstance(statement, ir.Scan):
+            self._scan(statement, is_last=is_last)
+        elif isinstance(statement, ir.Break):
+            self.break_out(statement.index)
+            return False
+        elif isinstance(statement, ir.ReturnLocal):
+            self.writer.line(f"return {self.read(statement.source)}")
+            return False
+        else:
+            write(self, statement)
+        return True
+
+    def _after(self, block: ir.Block) -> None:
+        """Go on leaving blocks after a nested one that a break may have left for good."""
+        if control.escapes(block) > 0:
+            self.uses_leave = True
+            with self.writer.block("if leave:"):
+                self.writer.line("leave -= 1")
+                self.break_out(0)
+
+    def _not(self, s: ir.Not) -> None:
+        flag = self.new_name("n")
+        self.writer.line(f"{flag} = True")
+        self._block(s.block, done=f"{flag} = False")
+        self._after(s.block)
+        self.leave_if(f"not {flag}", flag)
+
+    def _with(self, s: ir.With, *, is_last: bool) -> None:
+        frame = self.documents.frame
+        suffix = self.new_name("")
+        inner = Documents(f"m{suffix}", f"i{suffix}", f"d{suffix}")
+        if s.path:
+            self.require(s.value)
+        self.writer.line(f"{inner.input}, {inner.data} = {', '.join(self._replaced(s))}")
+        self.writer.line(f"{inner.frame} = branch({frame}, {inner.input}, {inner.data})")
+        flag = f"w{suffix}"
+        if not is_last:
+            self.writer.line(f"{flag} = False")
+        self._within(inner, s, None if is_last else f"{flag} = True")
+        self.writer.line(f"{frame}[{STEPS_SLOT}] = {inner.frame}[{STEPS_SLOT}]")
+        self._after(s.block)
+        if not is_last:
+            self.leave_if(f"not {flag}", flag)
+
+    def _replaced(self, s: ir.With) -> tuple[str, str]:
+        """Give the expressions of the documents that a `with` puts in force."""
+        value = self.read(s.value)
+        if s.path:
+            value = f"replace_at({self.variable(s.local)}, {s.path!r}, {value})"
+        if s.local == ir.INPUT:
+            return value, self.variable(ir.DATA)
+        return self.variable(ir.INPUT), value
+
+    def _within(self, documents: Documents, s: ir.With, done: str | None) -> None:
+        """Write the block of a `with` for the documents it puts in force."""
+        outer, was_defined = self.documents, self.scopes.is_defined(s.local)
+        is_defined = bool(s.path) or self.is_defined(s.value)
+        self.documents = documents
+        self.scopes.enter(None)
+        self.scopes.forget([s.local])
+        if is_defined:
+            self.scopes.define(s.local)
+        self._block(s.block, done=done)
+        self.scopes.leave()
+        if was_defined:
+            self.scopes.define(s.local)
+        self.documents = outer
+
+    def _scan(self, s: ir.Scan, *, is_last: bool) -> None:
+        if self._nesting >= _DEEPEST_NESTING or self.writer.depth >= _DEEPEST_INDENTATION:
+            self._spill(s)
+            return
+        if not is_last:
+            self.require(s.source)
+        header = self._loop_header(s)
+        self.scopes.forget(control.undefined_within(s.block))
+        self._nesting += 1
+        self._loops += 1
+        with self.writer.block(header):
+            self.scopes.enter(None)
+            self.scopes.assign(s.key)
+            self.scopes.assign(s.value)
+            self._statements(s.block, "continue", None)
+            self.scopes.leave()
+        self._loops -= 1
+        self._nesting -= 1
+
+    def _loop_header(self, s: ir.Scan) -> str:
+        """Write what precedes a loop, the charge for its rounds included; give the `for` line."""
+        ordered = "ordered_" if control.order_matters(s, self._outputs(s)) else ""
+        source = self.read(s.source)
+        if self.usage.read[s.key]:
+            self._charge_rounds(f"size({source})")
+            pairs = f"enumerate({source}) if type({source}) is list else {ordered}pairs({source})"
+            return f"for v{s.key}, v{s.value} in ({pairs}):"
+        items = self.new_name("s")
+        self.writer.line(f"{items} = {source} if type({source}) is list else {ordered}elements({source})")
+        self._charge_rounds(f"len({items})")
+        return f"for v{s.value} in {items}:"
+
+    def _charge_rounds(self, rounds: str) -> None:
+        frame = self.documents.frame
+        if not self._loops:
+            self.writer.line(f"if {rounds} > {_FREE_ROUNDS}: charge({frame}, {rounds})")
+            return
+        self.writer.line(f"{frame}[{STEPS_SLOT}] -= {rounds}")
+        self.writer.line(f"if {frame}[{STEPS_SLOT}] < 0: refill({frame})")
+
+    def _outputs(self, s: ir.Scan) -> list[ir.Local]:
+        """Give the variables that a loop sets and that are read elsewhere."""
+        inside = dataflow.Usage((s.block,))
+        return sorted(
+            variable
+            for variable in (inside.set.keys() | inside.reset.keys()) - {s.key, s.value}
+            if self.usage.read[variable] > inside.read[variable]
+        )
+
+    def _spill(self, s: ir.Scan) -> None:
+        """Write a loop that would be nested too deeply as a function of its own, and call it."""
+        inside = dataflow.Usage(((s,),))
+        shared = sorted(
+            variable
+            for variable in inside.variables() - {s.key, s.value, ir.INPUT, ir.DATA}
+            if self.usage.total(variable) > inside.total(variable)
+        )
+        outputs = self._outputs(s)
+        builder = FunctionBuilder(self.unit, (ir.INPUT, ir.DATA, *shared), self.usage)
+        builder.scopes.forget([variable for variable in shared if not self.scopes.is_defined(variable)])
+        builder._loops = self._loops
+        builder.writer.location = self.writer.location
+        builder._statements((s,), None, None)
+        if outputs:
+            builder.writer.line("return " + ", ".join(map(builder.variable, outputs)))
+        name = self.unit.new_name("g")
+        parameters = [builder.documents.frame, *[f"v{variable}" for variable in shared]]
+        self.spilled += [*builder.spilled, builder.finish(name, parameters, charged=False)]
+        arguments = ", ".join([self.documents.frame, *map(self.variable, shared)])
+        results = ", ".join(f"v{variable}" for variable in outputs)
+        self.writer.line(f"{results} = {name}({arguments})" if outputs else f"{name}({arguments})")
+        self.scopes.forget(outputs)

@@ -1,0 +1,131 @@
+"""What generated code calls: the slow paths of lookups, loops and budgets, and the layout of a frame.
+
+A frame is a list that lives as long as one evaluation, or as one `with`: the documents, what is left of the
+budget, and one slot for each memoised rule and each shared path of the input.
+Knows nothing of how code is generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final, TypeAlias
+
+from webhook.rego.budget import SLICE_STEPS, Budget
+from webhook.rego.errors import Location
+from webhook.rego.failures import key_conflict
+from webhook.rego.values import UNDEFINED, Key, RegoSet, Value, equal, key_of, ordered_items, value_of
+
+Frame: TypeAlias = list[Any]
+
+INPUT_SLOT: Final = 0
+DATA_SLOT: Final = 1
+STEPS_SLOT: Final = 2
+"""Steps left of the current slice of the budget."""
+BUDGET_SLOT: Final = 3
+CONTEXT_SLOT: Final = 4
+"""The `EvaluationContext` of builtins that need one."""
+HITS_SLOT: Final = 5
+"""A byte for each statement, set when it runs; only in instrumented code."""
+FIRST_FREE_SLOT: Final = 6
+
+
+class NotComputed:
+    """The type of `NOT_COMPUTED`, which a memo slot holds at first."""
+
+    __slots__ = ()
+
+
+NOT_COMPUTED: Final = NotComputed()
+
+EMPTY_SET: Final = RegoSet()
+"""The set that a rule starts from; replaced by a new one before the first element is added."""
+
+
+def refill(frame: Frame) -> None:
+    """Take the next slice of the budget when the current one is overspent."""
+    frame[STEPS_SLOT] = frame[BUDGET_SLOT].take(-frame[STEPS_SLOT])
+
+
+def charge(frame: Frame, steps: int) -> None:
+    """Pay for some steps."""
+    frame[STEPS_SLOT] -= steps
+    if frame[STEPS_SLOT] < 0:
+        refill(frame)
+
+
+def new_slice(budget: Budget) -> int:
+    """Take the first slice of a budget."""
+    return budget.take() if budget is not None else SLICE_STEPS
+
+
+def elements(source: Value) -> Collection[Value]:
+    """Give the elements of a collection in any order; a scalar has none."""
+    kind = type(source)
+    if kind is dict:
+        values: Collection[Value] = source.values()
+        return values
+    if kind is RegoSet:
+        return list(source)
+    return source if kind is list else ()
+
+
+def ordered_elements(source: Value) -> Collection[Value]:
+    """Give the elements of a collection in OPA's order; a scalar has none."""
+    kind = type(source)
+    if kind is dict:
+        return [element for _, element in ordered_items(source)]
+    if kind is RegoSet:
+        result: list[Value] = source.ordered()
+        return result
+    return source if kind is list else ()
+
+
+def pairs(source: Value) -> Iterable[tuple[Value, Value]]:
+    """Give the (key, element) pairs of a collection that is no array, in any order; a scalar has none."""
+    kind = type(source)
+    if kind is dict:
+        if Key not in map(type, source):
+            items: Iterable[tuple[Value, Value]] = source.items()
+            return items
+        return [(value_of(key), element) for key, element in source.items()]
+    if kind is RegoSet:
+        return [(element, element) for element in source]
+    return ()
+
+
+def ordered_pairs(source: Value) -> Iterable[tuple[Value, Value]]:
+    """Give the (key, element) pairs of a collection that is no array, in OPA's order; a scalar has none."""
+    kind = type(source)
+    if kind is dict:
+        return ordered_items(source)
+    if kind is RegoSet:
+        return [(element, element) for element in source.ordered()]
+    return ()
+
+
+def size(source: Value) -> int:
+    """Give the number of elements of a collection; a scalar has none."""
+    return len(source) if type(source) in _COLLECTIONS else 0
+
+
+_COLLECTIONS: Final = frozenset({list, dict, RegoSet})
+
+
+def length(source: Value) -> Value:
+    """Give the number of elements or characters, or `UNDEFINED` for another scalar."""
+    return len(source) if type(source) in _COLLECTIONS or type(source) is str else UNDEFINED
+
+
+def insert_once(target: dict[Any, Value], key: Value, value: Value, location: Location | None) -> None:
+    """Set a key of an object under construction.
+
+    Raises:
+        EvaluationError: the key has a different value.
+
+    """
+    stored = key_of(key)
+    present = target.get(stored, UNDEFINED)
+    if present is UNDEFINED:
+        target[stored] = value
+    elif not equal(present, value):
+        raise key_conflict(location)

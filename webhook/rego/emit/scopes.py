@@ -1,0 +1,81 @@
+"""What the code generator knows about variables at the point it has reached.
+
+Knowledge gained in a block holds to the end of that block: afterwards, control may have left it early.
+Knows nothing of Python source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from webhook.rego import ir
+
+
+class Scope:
+    """One block under generation."""
+
+    __slots__ = ("assigned", "defined", "jump", "opened")
+
+    def __init__(self, jump: str | None) -> None:
+        self.jump = jump
+        """The Python statement that leaves the block, or None where nested conditions do."""
+        self.opened = 0
+        """Conditions opened so far that hold the rest of the block."""
+        self.assigned: set[ir.Local] = set()
+        """Variables whose Python variable certainly exists."""
+        self.defined: set[ir.Local] = set()
+        """Variables that certainly have a value."""
+
+
+class Scopes:
+    """The blocks around the current point, innermost last."""
+
+    __slots__ = ("_stack",)
+
+    def __init__(self, params: Iterable[ir.Local]) -> None:
+        outermost = Scope(None)
+        outermost.assigned.update(params)
+        outermost.defined.update(param for param in params if param not in (ir.INPUT, ir.DATA))
+        self._stack = [outermost]
+
+    @property
+    def current(self) -> Scope:
+        """The innermost block."""
+        return self._stack[-1]
+
+    def enter(self, jump: str | None) -> Scope:
+        """Open a block."""
+        self._stack.append(Scope(jump))
+        return self._stack[-1]
+
+    def leave(self, *, certainly_completed: bool = False) -> None:
+        """Close the innermost block; what it established stays known only if control cannot skip any of it."""
+        inner = self._stack.pop()
+        if certainly_completed:
+            self.current.assigned |= inner.assigned
+            self.current.defined |= inner.defined
+
+    def assign(self, variable: ir.Local, *, defined: bool = True) -> None:
+        """Note that a variable has been set."""
+        self.current.assigned.add(variable)
+        if defined:
+            self.current.defined.add(variable)
+        else:
+            self.forget([variable])
+
+    def define(self, variable: ir.Local) -> None:
+        """Note that a variable has been found to have a value."""
+        self.current.defined.add(variable)
+
+    def forget(self, variables: Iterable[ir.Local]) -> None:
+        """Note that variables may be undefined from here on."""
+        for scope in self._stack:
+            scope.defined.difference_update(variables)
+
+    def is_assigned(self, variable: ir.Local) -> bool:
+        """Say whether the Python variable certainly exists."""
+        return any(variable in scope.assigned for scope in self._stack)
+
+    def is_defined(self, variable: ir.Local) -> bool:
+        """Say whether the variable certainly has a value."""
+        return any(variable in scope.defined for scope in self._stack)

@@ -1,0 +1,240 @@
+"""How each statement without nested blocks is written in Python.
+
+One function a statement, in one table. Control flow between blocks belongs to `function`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from webhook.rego import ir
+from webhook.rego.emit import control, expressions
+from webhook.rego.emit.builder import Builder
+from webhook.rego.emit.runtime import CONTEXT_SLOT
+from webhook.rego.values import parse_number
+
+
+def write(builder: Builder, statement: ir.Statement) -> None:
+    """Write one statement."""
+    _WRITERS[type(statement)](builder, statement)
+
+
+def _array_append(b: Builder, s: ir.ArrayAppend) -> None:
+    b.require(s.value)
+    b.writer.line(f"{b.variable(s.array)}.append({b.read(s.value)})")
+
+
+def _set_add(b: Builder, s: ir.SetAdd) -> None:
+    b.require(s.value)
+    b.writer.line(f"{b.variable(s.set)}.add({b.read(s.value)})")
+
+
+def _object_insert(b: Builder, s: ir.ObjectInsert) -> None:
+    b.require(s.key, s.value)
+    key = expressions.key(b.unit, s.key, b.read(s.key))
+    b.writer.line(f"{b.variable(s.object)}[{key}] = {b.read(s.value)}")
+
+
+def _object_insert_once(b: Builder, s: ir.ObjectInsertOnce) -> None:
+    b.require(s.key, s.value)
+    place = b.unit.location(s.location)
+    b.writer.line(f"insert_once({b.variable(s.object)}, {b.read(s.key)}, {b.read(s.value)}, {place})")
+
+
+def _object_merge(b: Builder, s: ir.ObjectMerge) -> None:
+    b.require(s.left, s.right)
+    b.assign(s.target, f"merge({b.read(s.left)}, {b.read(s.right)})")
+
+
+def _assign_int(b: Builder, s: ir.AssignInt | ir.MakeNumberInt) -> None:
+    b.assign(s.target, b.unit.constant(s.value))
+
+
+def _assign_var(b: Builder, s: ir.AssignVar) -> None:
+    b.assign(s.target, b.read(s.source), defined=b.is_defined(s.source))
+
+
+def _assign_var_once(b: Builder, s: ir.AssignVarOnce) -> None:
+    b.require(s.source)
+    value, target = b.read(s.source), b.variable(s.target)
+    same = expressions.equality(b.unit, s.target, target, s.source, value)
+    b.writer.line(f"if {target} is U: {target} = {value}")
+    b.writer.line(
+        f"elif not ({same}): raise value_conflict({b.takes_arguments}, {b.unit.location(s.location)})"
+    )
+    b.scopes.assign(s.target)
+
+
+def _reset_local(b: Builder, s: ir.ResetLocal) -> None:
+    b.assign(s.target, "U", defined=False)
+
+
+def _call(b: Builder, s: ir.Call) -> None:
+    if s.function in b.unit.functions:
+        _call_function(b, s)
+    else:
+        _call_builtin(b, s)
+
+
+def _call_function(b: Builder, s: ir.Call) -> None:
+    """Call a function of the policy, or take what its memo slot holds."""
+    arguments = s.arguments[2:]
+    b.require(*arguments)
+    name, frame, slot = b.unit.names[s.function], b.documents.frame, b.unit.slots.get(s.function)
+    if slot is None:
+        b.assign_if_defined(s.result, f"{name}({', '.join([frame, *map(b.read, arguments)])})")
+        return
+    b.assign(s.result, f"{frame}[{slot}]", defined=False)
+    b.writer.line(f"if v{s.result} is N: v{s.result} = {frame}[{slot}] = {name}({frame})")
+    b.require(s.result)
+
+
+def _call_builtin(b: Builder, s: ir.Call) -> None:
+    b.require(*s.arguments)
+    builtin = b.unit.builtins[s.function]
+    context = [f"{b.documents.frame}[{CONTEXT_SLOT}]"] if builtin.needs_context else []
+    arguments = ", ".join(context + [b.read(argument) for argument in s.arguments])
+    _guard(b, s, f"v{s.result} = {b.unit.builtin(s.function)}({arguments})")
+    b.scopes.assign(s.result, defined=False)
+    b.require(s.result)
+
+
+def _guard(b: Builder, s: ir.Call, line: str) -> None:
+    """Write a line that calls a builtin, and what is to be done when that fails."""
+    jump = b.scopes.current.jump
+    with b.writer.block("try:"):
+        b.writer.line(line)
+    if b.unit.options.strict_builtin_errors:
+        with b.writer.block("except BuiltinError as error:"):
+            place = b.unit.location(s.location)
+            b.writer.line(f"raise builtin_failure({s.function!r}, error, {place}) from error")
+    else:
+        with b.writer.block("except BuiltinError:"):
+            b.writer.line(jump or f"v{s.result} = U")
+
+
+def _call_dynamic(b: Builder, s: ir.CallDynamic) -> None:
+    b.require(*s.path)
+    path = "".join(f"{b.read(part)}, " for part in s.path)
+    b.assign(s.result, f"call_dynamic({b.documents.frame}, ({path}))", defined=False)
+    b.leave_if(f"v{s.result} is N", f"v{s.result} is not N")
+    with b.writer.block(f"if v{s.result} is U:"):
+        b.break_out(control.BLOCKS_LEFT_BY_DYNAMIC_CALL)
+    b.scopes.define(s.result)
+
+
+def _dot(b: Builder, s: ir.Dot) -> None:
+    b.require(s.key)
+    b.assign_if_defined(
+        s.target, expressions.lookup(b.unit, s.source, b.read(s.source), s.key, b.read(s.key))
+    )
+
+
+def _equal(b: Builder, s: ir.Equal) -> None:
+    if not b.is_defined(s.left):
+        b.require(s.right)
+    b.leave_unless(expressions.equality(b.unit, s.left, b.read(s.left), s.right, b.read(s.right)))
+
+
+def _not_equal(b: Builder, s: ir.NotEqual) -> None:
+    b.require(s.left, s.right)
+    same = expressions.equality(b.unit, s.left, b.read(s.left), s.right, b.read(s.right))
+    b.leave_if(same, f"not ({same})")
+
+
+def _is_of_type(kind: str) -> Callable[[Builder, Any], None]:
+    def write_test(b: Builder, s: ir.IsArray | ir.IsObject | ir.IsSet) -> None:
+        source = b.read(s.source)
+        b.leave_if(f"type({source}) is not {kind}", f"type({source}) is {kind}")
+
+    return write_test
+
+
+def _is_defined(b: Builder, s: ir.IsDefined) -> None:
+    b.require(s.source)
+
+
+def _is_undefined(b: Builder, s: ir.IsUndefined) -> None:
+    source = b.read(s.source)
+    b.leave_if(f"{source} is not U", f"{source} is U")
+
+
+def _len(b: Builder, s: ir.Len) -> None:
+    b.assign_if_defined(s.target, f"length({b.read(s.source)})")
+
+
+def _make_array(b: Builder, s: ir.MakeArray) -> None:
+    b.assign(s.target, "[]")
+
+
+def _make_array_of(b: Builder, s: ir.MakeArrayOf) -> None:
+    b.require(*s.elements)
+    b.assign(s.target, f"[{', '.join(map(b.read, s.elements))}]")
+
+
+def _make_null(b: Builder, s: ir.MakeNull) -> None:
+    b.assign(s.target, "None")
+
+
+def _make_number_ref(b: Builder, s: ir.MakeNumberRef) -> None:
+    b.assign(s.target, b.unit.constant(parse_number(s.text)))
+
+
+def _make_object(b: Builder, s: ir.MakeObject) -> None:
+    b.assign(s.target, "{}")
+
+
+def _make_object_of(b: Builder, s: ir.MakeObjectOf) -> None:
+    entries = []
+    for key, value in s.entries:
+        b.require(key, value)
+        entries.append(f"{expressions.key(b.unit, key, b.read(key))}: {b.read(value)}")
+    b.assign(s.target, f"{{{', '.join(entries)}}}")
+
+
+def _make_set(b: Builder, s: ir.MakeSet) -> None:
+    b.assign(s.target, "RegoSet()")
+
+
+def _nop(_: Builder, __: ir.Nop) -> None:
+    """Write nothing."""
+
+
+def _result_set_add(b: Builder, s: ir.ResultSetAdd) -> None:
+    b.require(s.value)
+    b.writer.line(f"results.append({b.read(s.value)})")
+
+
+_WRITERS: Final[Mapping[type[ir.Statement], Callable[[Builder, Any], None]]] = {
+    ir.ArrayAppend: _array_append,
+    ir.AssignInt: _assign_int,
+    ir.AssignVar: _assign_var,
+    ir.AssignVarOnce: _assign_var_once,
+    ir.Call: _call,
+    ir.CallDynamic: _call_dynamic,
+    ir.Dot: _dot,
+    ir.Equal: _equal,
+    ir.IsArray: _is_of_type("list"),
+    ir.IsDefined: _is_defined,
+    ir.IsObject: _is_of_type("dict"),
+    ir.IsSet: _is_of_type("RegoSet"),
+    ir.IsUndefined: _is_undefined,
+    ir.Len: _len,
+    ir.MakeArray: _make_array,
+    ir.MakeArrayOf: _make_array_of,
+    ir.MakeNull: _make_null,
+    ir.MakeNumberInt: _assign_int,
+    ir.MakeNumberRef: _make_number_ref,
+    ir.MakeObject: _make_object,
+    ir.MakeObjectOf: _make_object_of,
+    ir.MakeSet: _make_set,
+    ir.Nop: _nop,
+    ir.NotEqual: _not_equal,
+    ir.ObjectInsert: _object_insert,
+    ir.ObjectInsertOnce: _object_insert_once,
+    ir.ObjectMerge: _object_merge,
+    ir.ResetLocal: _reset_local,
+    ir.ResultSetAdd: _result_set_add,
+    ir.SetAdd: _set_add,
+}

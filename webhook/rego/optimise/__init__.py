@@ -1,0 +1,1 @@
+"""Rewrites of the intermediate representation that keep its meaning and make its evaluation cheaper."""

@@ -1,0 +1,199 @@
+"""A policy compiled to Python, and its evaluation.
+
+Owns the way from the intermediate representation to a code object and what leaves an evaluation: values, or an
+`EvaluationError`, never another exception. Must not know how a policy was parsed and planned.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType, TracebackType
+from typing import Any, Final
+
+from webhook.rego import documents, failures, ir, values
+from webhook.rego.budget import SLICE_STEPS, Budget
+from webhook.rego.builtins.context import EvaluationContext
+from webhook.rego.builtins.declaration import Builtin
+from webhook.rego.builtins.failures import BuiltinError
+from webhook.rego.builtins.registry import BUILTINS
+from webhook.rego.emit import runtime
+from webhook.rego.emit.module import emit_module
+from webhook.rego.emit.unit import Options
+from webhook.rego.errors import EvaluationError, Location
+from webhook.rego.values import UNDEFINED, Value
+
+_FILE_NAME: Final = "<rego>"
+
+_RUNTIME: Final[Mapping[str, Any]] = {
+    "__builtins__": {
+        "enumerate": enumerate,
+        "len": len,
+        "type": type,
+        "dict": dict,
+        "list": list,
+        "str": str,
+    },
+    "BuiltinError": BuiltinError,
+    "N": runtime.NOT_COMPUTED,
+    "RegoSet": values.RegoSet,
+    "U": UNDEFINED,
+    "bool": bool,
+    "builtin_failure": failures.builtin_failure,
+    "charge": runtime.charge,
+    "elements": runtime.elements,
+    "equal": values.equal,
+    "insert_once": runtime.insert_once,
+    "int": int,
+    "key_of": values.key_of,
+    "length": runtime.length,
+    "lookup": values.lookup,
+    "merge": documents.merge,
+    "ordered_elements": runtime.ordered_elements,
+    "ordered_pairs": runtime.ordered_pairs,
+    "pairs": runtime.pairs,
+    "refill": runtime.refill,
+    "replace_at": documents.replace_at,
+    "size": runtime.size,
+    "value_conflict": failures.value_conflict,
+}
+"""What generated code may refer to, and nothing else: it has no other builtins of Python."""
+
+
+@functools.lru_cache(maxsize=512)
+def compile_source(source: str) -> CodeType:
+    """Compile generated source; the same source is compiled once."""
+    return compile(source, _FILE_NAME, "exec", dont_inherit=True, optimize=0)
+
+
+class Program:
+    """A compiled policy; immutable, and safe to evaluate from several threads at once."""
+
+    def __init__(
+        self,
+        policy: ir.Policy,
+        entrypoints: Sequence[str] | None = None,
+        *,
+        data: Value = None,
+        builtins: Mapping[str, Builtin] = BUILTINS,
+        strict_builtin_errors: bool = False,
+        instrument: bool = False,
+    ) -> None:
+        """Compile the plans of a policy.
+
+        `entrypoints` names the plans whose values `evaluate` gives, all by default; `data` holds the base
+        documents of evaluations that bring none.
+        """
+        options = Options(strict_builtin_errors=strict_builtin_errors, instrument=instrument)
+        self.module = emit_module(policy, builtins, options)
+        self.entrypoints = (
+            tuple(plan.name for plan in policy.plans) if entrypoints is None else tuple(entrypoints)
+        )
+        self._data = {} if data is None else data
+        self._needs_context = any(builtins[name].needs_context for name in _called_builtins(policy))
+        self._globals: dict[str, Any] = {
+            **_RUNTIME,
+            **self.module.globals,
+            "call_dynamic": self._call_dynamic,
+        }
+        exec(compile_source(self.module.source), self._globals)  # noqa: S102 - our own source, see `emit.unit`
+        self._open_frame: Callable[..., runtime.Frame] = self._globals["open_frame"]
+        self._plans = {name: self._globals[function] for name, function in self.module.plans.items()}
+        self._dynamic = {
+            path: (self._globals[function], slot) for path, (function, slot) in self.module.dynamic.items()
+        }
+
+    @property
+    def source(self) -> str:
+        """The generated Python."""
+        return self.module.source
+
+    def evaluate(
+        self,
+        input: Value = UNDEFINED,  # noqa: A002 - Rego's own name
+        *,
+        data: Value = None,
+        budget: Budget | None = None,
+        context: EvaluationContext | None = None,
+    ) -> list[Value]:
+        """Give the value of each entry point, `UNDEFINED` where there is none.
+
+        Raises:
+            EvaluationError: the evaluation failed; there is no partial result.
+
+        """
+        frame = self._frame(input, data, budget, context)
+        return [self._value(name, frame) for name in self.entrypoints]
+
+    def query(
+        self,
+        plan: str,
+        input: Value = UNDEFINED,  # noqa: A002 - Rego's own name
+        *,
+        data: Value = None,
+        budget: Budget | None = None,
+        context: EvaluationContext | None = None,
+    ) -> list[Value]:
+        """Run one plan and give its result set, the bindings of the query, in order.
+
+        Raises:
+            EvaluationError: the evaluation failed.
+
+        """
+        return self._run(plan, self._frame(input, data, budget, context))
+
+    def _frame(
+        self, input_: Value, data: Value, budget: Budget | None, context: EvaluationContext | None
+    ) -> runtime.Frame:
+        steps = SLICE_STEPS if budget is None else budget.take()
+        if context is None and self._needs_context:
+            context = EvaluationContext(time.time_ns())
+        return self._open_frame(
+            input_, self._data if data is None else data, steps, budget or Budget(), context, None
+        )
+
+    def _value(self, plan: str, frame: runtime.Frame) -> Value:
+        results = self._run(plan, frame)
+        return results[0]["result"] if results else UNDEFINED
+
+    def _run(self, plan: str, frame: runtime.Frame) -> list[Value]:
+        results: list[Value] = []
+        try:
+            self._plans[plan](frame, results)
+        except EvaluationError:
+            raise
+        except Exception as error:
+            raise failures.internal_failure(error, self._place(error.__traceback__)) from error
+        return results
+
+    def _place(self, traceback: TracebackType | None) -> Location | None:
+        """Give the place in the policy that the innermost generated line of a traceback comes from."""
+        place = None
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == _FILE_NAME:
+                place = self.module.locations[traceback.tb_lineno - 1] or place
+            traceback = traceback.tb_next
+        return place
+
+    def _call_dynamic(self, frame: runtime.Frame, path: tuple[Value, ...]) -> Value:
+        """Call the rule at a path; `NOT_COMPUTED` says that there is none."""
+        rule = self._dynamic.get(path) if all(type(part) is str for part in path) else None
+        if rule is None:
+            return runtime.NOT_COMPUTED
+        function, slot = rule
+        if frame[slot] is runtime.NOT_COMPUTED:
+            frame[slot] = function(frame)
+        return frame[slot]
+
+
+def _called_builtins(policy: ir.Policy) -> set[str]:
+    bodies: list[ir.Plan | ir.Function] = [*policy.plans, *policy.functions]
+    own = {function.name for function in policy.functions}
+    called = {
+        statement.function
+        for body in bodies
+        for statement in ir.walk(body.blocks)
+        if isinstance(statement, ir.Call)
+    }
+    return called - own
