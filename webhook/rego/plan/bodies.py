@@ -1,0 +1,366 @@
+"""Plans the statements of bodies: conditions, calls, `not`, `every` and `with`.
+
+Must not know rules' heads, nor how functions are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from webhook.rego import ir
+from webhook.rego.ast import (
+    Body,
+    Call,
+    Every,
+    Expr,
+    Ref,
+    Term,
+    Var,
+    With,
+)
+from webhook.rego.builtins.registry import BUILTINS
+from webhook.rego.plan.documents import Documents, is_function
+from webhook.rego.plan.functions import FunctionTable, Node
+from webhook.rego.plan.mocks import ConstantMock, FunctionMock, Mock, Mocks, VariableMock
+from webhook.rego.plan.negation import Hoisting
+from webhook.rego.plan.terms import Terms
+from webhook.rego.plan.writer import Writer
+from webhook.rego.resolve.operators import INTERNAL_PRINT, TEMPLATE_STRING, builtin_name
+from webhook.rego.resolve.shapes import is_constant, is_data, operator_name, path_of
+from webhook.rego.resolve.text import term_text
+from webhook.rego.resolve.variables import Mentions
+
+_EQUALITIES: Final = frozenset({"eq", "equal"})
+_OTHER_ARITIES: Final = {INTERNAL_PRINT: 1, TEMPLATE_STRING: 1}
+
+
+class Bodies:
+    """Plans the bodies of one function."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        tree: Node,
+        table: FunctionTable,
+        mocks: Mocks,
+        mock_arguments: tuple[ir.Operand, ...] = (),
+        *,
+        equal_unifies: bool = True,
+    ) -> None:
+        self._writer = writer
+        self._tree = tree
+        self._table = table
+        self._mocks = mocks
+        self._mock_arguments = mock_arguments
+        self._equal_unifies = equal_unifies
+        self._documents = Documents(writer, tree, table, mocks, mock_arguments)
+        self.terms = Terms(writer, self.body, self._data)
+        self.builtins: set[str] = set()
+        """Builtins that the planned statements call."""
+
+    def _data(self, ref: Ref) -> ir.Operand:
+        return self._documents.evaluate(ref, self.terms)
+
+    def body(self, body: Body) -> None:
+        """Plan statements; what is planned afterwards runs for each of their solutions."""
+        location = self._writer.location
+        for expr in body:
+            self.statement(expr)
+        self._writer.location = location
+
+    def statement(self, expr: Expr) -> None:
+        """Plan one statement."""
+        if expr.location.row:
+            self._writer.location = expr.location
+        if expr.negated:
+            self._negation(expr)
+        elif expr.replacements:
+            self._replacing(expr)
+        elif isinstance(expr.terms, Call):
+            self._call(expr.terms)
+        elif isinstance(expr.terms, Every):
+            self._every(expr.terms)
+        else:
+            self._holds(self.terms.evaluate(expr.terms))
+
+    def _holds(self, operand: ir.Operand) -> None:
+        if isinstance(operand, ir.Constant) and operand.value is not False:
+            return
+        self._writer.emit(ir.NotEqual(operand, ir.Constant(False), location=self._writer.location))
+
+    def _negation(self, expr: Expr) -> None:
+        hoisting = Hoisting()
+        hoisted = hoisting.statement(expr)
+        for made in hoisting.made:
+            self.statement(made)
+        positive = Expr(hoisted.terms, False, hoisted.replacements, location=expr.location)
+        writer = self._writer
+        writer.location = expr.location if expr.location.row else writer.location
+        block = writer.block(self.terms.scoped(lambda: self.statement(positive)))
+        writer.emit(ir.Not(block, location=writer.location))
+
+    def _every(self, every: Every) -> None:
+        writer, terms = self._writer, self.terms
+        domain = terms.evaluate(every.domain)
+        failed, holds = writer.local(), writer.local()
+        location = writer.location
+        self._require_collection(domain)
+        writer.emit(ir.ResetLocal(failed, location=location))
+
+        def element() -> None:
+            terms.match(value, every.value)
+            if every.key is not None:
+                terms.match(key, every.key)
+            self.body(every.body)
+            writer.emit(ir.AssignVar(ir.Constant(True), holds, location=location))
+
+        def scan() -> None:
+            nonlocal key, value
+            key, value = writer.loop(domain)
+            writer.emit(ir.ResetLocal(holds, location=location))
+            writer.blocks(terms.scoped(element))
+            writer.emit(ir.IsUndefined(holds, location=location))
+            writer.emit(ir.AssignVar(ir.Constant(True), failed, location=location))
+
+        key = value = writer.local()
+        writer.blocks(scan)
+        writer.emit(ir.IsUndefined(failed, location=location))
+
+    def _require_collection(self, operand: ir.Operand) -> None:
+        """Make what follows undefined unless a value can be iterated."""
+        writer = self._writer
+        iterable = writer.local()
+
+        def check(kind: type[ir.IsArray | ir.IsObject | ir.IsSet]) -> Callable[[], None]:
+            def fill() -> None:
+                writer.emit(kind(operand, location=writer.location))
+                writer.emit(ir.AssignVar(ir.Constant(True), iterable, location=writer.location))
+
+            return fill
+
+        writer.emit(ir.ResetLocal(iterable, location=writer.location))
+        writer.blocks(*map(check, (ir.IsArray, ir.IsObject, ir.IsSet)))
+        writer.emit(ir.IsDefined(iterable, location=writer.location))
+
+    # -- Calls --
+
+    def _call(self, call: Call) -> None:
+        name = operator_name(call)
+        if name == "eq" or (name in _EQUALITIES and self._equal_unifies and len(call.args) == 2):
+            self.terms.unify(*call.args)
+            return
+        mock = self._mocks.function(name)
+        if mock is None:
+            self._function(name, call)
+        elif isinstance(mock, FunctionMock):
+            self._mocked(name, mock, call)
+        else:
+            self._mocked_value(name, mock, call)
+
+    def _function(self, name: str, call: Call) -> None:
+        builtin = BUILTINS.get(name)
+        if builtin is None and name not in _OTHER_ARITIES:
+            node = self._tree.find(path_of(call.operator))
+            if node is None:
+                raise LookupError(f"no function {name}")
+            function = self._table.rules(node, self._mocks)
+            self._apply(function, self.arity(name), call, (ir.INPUT, ir.DATA, *self._mock_arguments))
+            return
+        self.builtins.add(name)
+        if builtin is not None and builtin.relation:
+            self._relation(name, builtin.arity, call)
+        else:
+            void = name == INTERNAL_PRINT or (builtin is not None and builtin.void)
+            self._apply(name, self.arity(name), call, (), void=void)
+
+    def arity(self, name: str) -> int | None:
+        """Give the count of arguments of a function or builtin, `None` for any number."""
+        builtin = BUILTINS.get(name)
+        if builtin is not None:
+            return None if builtin.variadic is not None else builtin.arity
+        if name in _OTHER_ARITIES:
+            return _OTHER_ARITIES[name]
+        node = self._tree.find(tuple(name.split(".")[1:]))
+        return node.rules[0].arity if node is not None and node.rules else None
+
+    def _apply(
+        self,
+        function: str,
+        arity: int | None,
+        call: Call,
+        leading: tuple[ir.Operand, ...],
+        *,
+        void: bool = False,
+    ) -> None:
+        """Plan a call; one argument more than the arity is what the result must match."""
+        taken = call.args if arity is None else call.args[:arity]
+        arguments = tuple([self.terms.evaluate(argument) for argument in taken])
+        result = self._writer.local()
+        self._writer.emit(ir.Call(function, leading + arguments, result, location=self._writer.location))
+        self._deliver(result, arity, call, void=void)
+
+    def _deliver(self, result: ir.Operand, arity: int | None, call: Call, *, void: bool = False) -> None:
+        if arity is not None and len(call.args) > arity:
+            self.terms.match(result, call.args[arity])
+        elif not void:
+            self._holds(result)
+
+    def _relation(self, name: str, arity: int, call: Call) -> None:
+        arguments = tuple([self.terms.evaluate(argument) for argument in call.args[:arity]])
+        writer, answers = self._writer, self._writer.local()
+        writer.emit(ir.Call(name, arguments, answers, location=writer.location))
+        if len(call.args) > arity:
+            _, value = writer.loop(answers)
+            self.terms.match(value, call.args[arity])
+        else:
+            size = writer.local()
+            writer.emit(ir.Len(answers, size, location=writer.location))
+            writer.emit(ir.NotEqual(size, ir.Constant(0), location=writer.location))
+
+    def _mocked(self, name: str, mock: FunctionMock, call: Call) -> None:
+        arity = self.arity(name)
+        if not mock.name.startswith("data."):
+            self.builtins.add(mock.name)
+            self._apply(mock.name, arity, call, ())
+            return
+        node = self._tree.find(tuple(mock.name.split(".")[1:]))
+        if node is None:
+            raise LookupError(f"no rule {mock.name}")
+        if is_function(node):
+            function = self._table.rules(node, self._mocks.without_functions())
+            self._apply(function, arity, call, (ir.INPUT, ir.DATA))
+            return
+        for argument in call.args if arity is None else call.args[:arity]:
+            self.terms.evaluate(argument)
+        self._deliver(self._documents.call(self._table.rules(node, self._mocks)), arity, call)
+
+    def _mocked_value(self, name: str, mock: ConstantMock | VariableMock, call: Call) -> None:
+        arity = self.arity(name)
+        for argument in call.args if arity is None else call.args[:arity]:
+            self.terms.evaluate(argument)
+        if isinstance(mock, ConstantMock):
+            value = self.terms.evaluate(mock.value)
+        else:
+            value = self._mock_arguments[mock.index]
+        self._deliver(value, arity, call)
+
+    # -- Replacements --
+
+    def _replacing(self, expr: Expr) -> None:
+        """Plan a statement with `with`; its solutions outlive the replacement."""
+        writer, terms = self._writer, self.terms
+        changed, documents = self._replaced(expr.replacements)
+        done = writer.local()
+        before = set(terms.bound)
+        names = [name for name in sorted(Mentions(expr).direct) if name not in before]
+        rows: ir.Local | None = None
+        location = writer.location
+        writer.emit(ir.ResetLocal(done, location=location))
+        rows = writer.local()
+        rows_at = ir.MakeArray(rows, location=location)
+        found: dict[str, ir.Operand] = {}
+        loops = 0
+
+        def plain() -> None:
+            nonlocal loops
+            depth = writer.depth
+            inner = Expr(expr.terms, False, (), location=expr.location)
+            changed.continue_from(self).statement(inner)
+            loops = writer.depth - depth
+            found.update((name, terms.bound[name]) for name in names if name in terms.bound)
+            writer.emit(ir.AssignVar(ir.Constant(True), done, location=location))
+            if loops:
+                row = writer.local()
+                writer.emit(ir.MakeArray(row, len(found), location=location))
+                for operand in found.values():
+                    writer.emit(ir.ArrayAppend(row, operand, location=location))
+                writer.emit(ir.ArrayAppend(rows, row, location=location))
+
+        block = writer.block(terms.scoped(_nested(writer, documents, plain)))
+        if loops:
+            writer.emit(rows_at)
+        writer.emit(ir.BlockStatement((block,), location=location))
+        writer.emit(ir.IsDefined(done, location=location))
+        if not loops:
+            terms.bound.update(found)
+            return
+        _, row = writer.loop(rows)
+        for index, name in enumerate(found):
+            value = writer.local()
+            writer.emit(ir.Dot(row, ir.Constant(index), value, location=location))
+            terms.bound[name] = value
+
+    def _replaced(self, replacements: tuple[With, ...]) -> tuple[Bodies, list[_Document]]:
+        """Give the planner for what the replacements govern, and the documents to be replaced around it."""
+        functions: dict[str, Mock] = {}
+        values: list[ir.Operand] = []
+        paths = set()
+        documents: list[_Document] = []
+        for replacement in replacements:
+            target, value = replacement.target, replacement.value
+            name = self._function_name(target)
+            if name is not None:
+                functions[name] = self._mock(value, values)
+                continue
+            if not isinstance(target, Ref) or not isinstance(target.head, Var):
+                raise TypeError(f"not a target: {term_text(target)}")
+            path = path_of(target)
+            local = ir.INPUT if target.head.name == "input" else ir.DATA
+            if local == ir.DATA and (self._tree.find(path) is not None or not path):
+                paths.add(path)
+            documents.append((local, path, self.terms.evaluate(value)))
+        mocks = self._mocks.with_functions(functions, len(values)) if functions else self._mocks
+        if paths:
+            mocks = mocks.with_paths(paths)
+        arguments = (*self._mock_arguments, *values)
+        changed = Bodies(
+            self._writer, self._tree, self._table, mocks, arguments, equal_unifies=self._equal_unifies
+        )
+        return changed, documents
+
+    def _function_name(self, target: Term) -> str | None:
+        if isinstance(target, Ref) and is_data(target):
+            node = self._tree.find(path_of(target))
+            return ".".join(("data", *path_of(target))) if node is not None and is_function(node) else None
+        if isinstance(target, Ref) and isinstance(target.head, Var) and target.head.name == "input":
+            return None
+        return builtin_name(target)
+
+    def _mock(self, value: Term, values: list[ir.Operand]) -> Mock:
+        if isinstance(value, Ref):
+            if is_data(value):
+                return FunctionMock(".".join(("data", *path_of(value))))
+            return FunctionMock(builtin_name(value))
+        if is_constant(value):
+            return ConstantMock(value, term_text(value))
+        values.append(self.terms.evaluate(value))
+        return VariableMock(self._mocks.variables + len(values) - 1)
+
+    def continue_from(self, outer: Bodies) -> Bodies:
+        """Share the variables and the record of builtins of another planner of the same function."""
+        self.terms.bound = outer.terms.bound
+        self.builtins = outer.builtins
+        return self
+
+
+_Document = tuple[ir.Local, tuple[str, ...], ir.Operand]
+
+
+def _nested(writer: Writer, documents: list[_Document], innermost: Callable[[], None]) -> Callable[[], None]:
+    """Wrap the filler of a block in the replacement of documents, the first outermost."""
+    fill = innermost
+    for local, path, value in reversed(documents):
+        fill = _within(writer, (local, path, value), fill)
+    return fill
+
+
+def _within(writer: Writer, document: _Document, fill: Callable[[], None]) -> Callable[[], None]:
+    local, path, value = document
+
+    def run() -> None:
+        location = writer.location
+        block = writer.block(fill)
+        writer.emit(ir.With(local, path, value, block, location=location))
+
+    return run

@@ -1,0 +1,262 @@
+"""Plans the function that computes what the rules at one path define.
+
+Owns the four shapes of rules: complete, function, set and object, with `else` and `default`. Must not know statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from webhook.rego import ir
+from webhook.rego.ast import Boolean, String, Term
+from webhook.rego.plan.bodies import Bodies
+from webhook.rego.plan.documents import is_function
+from webhook.rego.plan.functions import Node
+from webhook.rego.plan.writer import Writer
+from webhook.rego.resolve.shapes import SCALARS, Clause, Path, ResolvedRule
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A rule, and where in the document of its function its values go."""
+
+    rule: ResolvedRule
+    prefix: Path
+    """Constant segments before the keys of the rule itself."""
+
+    def keys(self, clause: Clause) -> tuple[Term, ...]:
+        """Give the keys under which a clause's value goes into the document; none when it is the document."""
+        return (*map(String, self.prefix), *clause.keys)
+
+
+def parts_of(node: Node) -> list[Part]:
+    """Give the rules that define the document at a node.
+
+    Rules at constant paths below a rule with a variable in its reference add to the same object.
+    """
+    parts = [Part(rule, ()) for rule in node.rules]
+    if any(rule.keys for rule in node.rules):
+        depth = len(node.path)
+        for below in node.descend():
+            if below is not node and not is_function(below):
+                parts += [Part(rule, below.path[depth:]) for rule in below.rules]
+    return parts
+
+
+class RulePlanner:
+    """Plans the function for one set of rules."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        bodies: Bodies,
+        result: ir.Local,
+        arguments: tuple[ir.Local, ...],
+        parts: list[Part],
+    ) -> None:
+        self._writer = writer
+        self._bodies = bodies
+        self._result = result
+        self._arguments = arguments
+        self._parts = parts
+        self._is_object = any(part.prefix or part.rule.keys for part in parts)
+        shapes = {(len(part.prefix) + len(part.rule.keys), part.rule.is_set) for part in parts}
+        self._is_mixed = len(shapes) > 1
+
+    def blocks(self) -> tuple[ir.Block, ...]:
+        """Plan all rules; defaults come last, then the result is returned."""
+        made: list[ir.Block] = []
+        if self._is_object:
+            made.append((ir.MakeObject(self._result, location=self._parts[0].rule.location),))
+        elif self._parts[0].rule.is_set:
+            made.append((ir.MakeSet(self._result, location=self._parts[0].rule.location),))
+        returns_early = self._has_one_value()
+        for part in self._parts:
+            if not part.rule.default:
+                made += self._rule(part, returns_early=returns_early)
+        for part in self._parts:
+            if part.rule.default:
+                made.append(self._block(part.rule.clauses[0], self._default_filler(part)))
+        made.append((ir.ReturnLocal(self._result, location=self._parts[0].rule.location),))
+        return tuple(made)
+
+    def _has_one_value(self) -> bool:
+        """Tell whether every rule gives the same constant, so that the first to hold settles the value."""
+        if self._is_object or self._parts[0].rule.is_set:
+            return False
+        values = [
+            clause.value for part in self._parts if not part.rule.default for clause in part.rule.clauses
+        ]
+        return bool(values) and type(values[0]) in SCALARS and all(value == values[0] for value in values)
+
+    def _block(self, clause: Clause, fill: Callable[[], None]) -> ir.Block:
+        self._bodies.terms.bound = {}
+        self._writer.location = clause.location
+        return self._writer.block(fill)
+
+    def _rule(self, part: Part, *, returns_early: bool) -> list[ir.Block]:
+        clauses = part.rule.clauses
+        if len(clauses) == 1:
+            target = self._result
+            fill = self._clause_filler(part, clauses[0], target)
+            return [self._block(clauses[0], self._returning(fill, clauses[0]) if returns_early else fill)]
+        target = self._writer.local()
+        blocks: list[ir.Block] = [(ir.ResetLocal(target, location=clauses[0].location),)]
+        for index, clause in enumerate(clauses):
+            blocks.append(self._block(clause, self._alternative(part, clause, target, first=not index)))
+        location = clauses[0].location
+        blocks.append(
+            (
+                ir.IsDefined(target, location=location),
+                ir.AssignVarOnce(target, self._result, location=location),
+            )
+        )
+        return [(ir.BlockStatement(tuple(blocks), location=location),)]
+
+    def _returning(self, fill: Callable[[], None], clause: Clause) -> Callable[[], None]:
+        def run() -> None:
+            fill()
+            self._writer.emit(ir.ReturnLocal(self._result, location=clause.location))
+
+        return run
+
+    def _alternative(
+        self, part: Part, clause: Clause, target: ir.Local, *, first: bool
+    ) -> Callable[[], None]:
+        def run() -> None:
+            if not first:
+                self._writer.emit(ir.IsUndefined(target, location=clause.location))
+            self._clause_filler(part, clause, target)()
+
+        return run
+
+    def _clause_filler(self, part: Part, clause: Clause, target: ir.Local) -> Callable[[], None]:
+        def run() -> None:
+            terms = self._bodies.terms
+            for argument, pattern in zip(self._arguments, clause.arguments, strict=True):
+                terms.match(argument, pattern)
+            self._bodies.body(clause.body)
+            self._writer.location = clause.location
+            keys = [terms.evaluate(key) for key in part.keys(clause)]
+            value = terms.evaluate(clause.value)
+            if keys:
+                self._insert(keys, value, part, clause)
+            elif part.rule.is_set:
+                self._writer.emit(ir.SetAdd(self._result, value, location=clause.location))
+            else:
+                self._writer.emit(ir.AssignVarOnce(value, target, location=clause.location))
+
+        return run
+
+    def _default_filler(self, part: Part) -> Callable[[], None]:
+        clause = part.rule.clauses[0]
+
+        def missing() -> None:
+            self._writer.emit(ir.IsUndefined(self._result, location=clause.location))
+            self._bodies.body(clause.body)
+            value = self._bodies.terms.evaluate(clause.value)
+            self._writer.emit(ir.AssignVarOnce(value, self._result, location=clause.location))
+
+        def missing_key() -> None:
+            block = self._writer.block(self._lookup_filler(part, clause))
+            self._writer.emit(ir.Not(block, location=clause.location))
+            self._clause_filler(part, clause, self._result)()
+
+        return missing_key if self._is_object else missing
+
+    def _lookup_filler(self, part: Part, clause: Clause) -> Callable[[], None]:
+        def run() -> None:
+            source: ir.Operand = self._result
+            for key in part.keys(clause):
+                target = self._writer.local()
+                operand = self._bodies.terms.evaluate(key)
+                self._writer.emit(ir.Dot(source, operand, target, location=clause.location))
+                source = target
+
+        return run
+
+    # -- Values in nested objects --
+
+    def _insert(self, keys: list[ir.Operand], value: ir.Operand, part: Part, clause: Clause) -> None:
+        """Plan that a value goes into the document under nested keys."""
+        target = self._result
+        for key in keys[:-1]:
+            target = self._inner(target, key, ir.MakeObject, ir.IsObject, clause)
+        if part.rule.is_set:
+            inner = self._inner(target, keys[-1], ir.MakeSet, ir.IsSet, clause)
+            self._writer.emit(ir.SetAdd(inner, value, location=clause.location))
+        else:
+            self._writer.emit(ir.ObjectInsertOnce(target, keys[-1], value, location=clause.location))
+
+    def _inner(
+        self,
+        target: ir.Local,
+        key: ir.Operand,
+        make: type[ir.MakeObject | ir.MakeSet],
+        check: type[ir.IsObject | ir.IsSet],
+        clause: Clause,
+    ) -> ir.Local:
+        """Plan the collection at a key, made when it is missing; anything else there is a conflict."""
+        writer, location = self._writer, clause.location
+        inner = writer.local()
+
+        def present() -> None:
+            writer.emit(ir.Dot(target, key, inner, location=location))
+            writer.emit(ir.Break(1, location=location))
+
+        def missing() -> None:
+            writer.blocks(present)
+            writer.emit(make(inner, location=location))
+            writer.emit(ir.ObjectInsert(target, key, inner, location=location))
+
+        writer.blocks(missing)
+        return self._own(target, key, inner, check, clause) if self._is_mixed else inner
+
+    def _own(
+        self,
+        target: ir.Local,
+        key: ir.Operand,
+        inner: ir.Local,
+        check: type[ir.IsObject | ir.IsSet],
+        clause: Clause,
+    ) -> ir.Local:
+        """Plan a check and a copy of a collection that another rule may have given as its value."""
+        writer, location = self._writer, clause.location
+
+        def is_collection() -> None:
+            writer.emit(check(inner, location=location))
+            writer.emit(ir.Break(1, location=location))
+
+        def conflict() -> None:
+            writer.blocks(is_collection)
+            # Nothing that comes here equals it, so that this raises OPA's error on keys with two values.
+            empty: ir.Local = writer.local()
+            make = ir.MakeObject if check is ir.IsObject else ir.MakeSet
+            writer.emit(make(empty, location=location))
+            writer.emit(ir.ObjectInsertOnce(target, key, empty, location=location))
+
+        writer.blocks(conflict)
+        if check is ir.IsSet:
+            return self._copied_set(target, key, inner, clause)
+        empty, copy = writer.local(), writer.local()
+        writer.emit(ir.MakeObject(empty, location=location))
+        writer.emit(ir.ObjectMerge(inner, empty, copy, location=location))
+        writer.emit(ir.ObjectInsert(target, key, copy, location=location))
+        return copy
+
+    def _copied_set(self, target: ir.Local, key: ir.Operand, inner: ir.Local, clause: Clause) -> ir.Local:
+        writer, location = self._writer, clause.location
+        copy = writer.local()
+        writer.emit(ir.MakeSet(copy, location=location))
+
+        def fill() -> None:
+            _, element = writer.loop(inner)
+            writer.emit(ir.SetAdd(copy, element, location=location))
+
+        writer.blocks(fill)
+        writer.emit(ir.ObjectInsert(target, key, copy, location=location))
+        return copy
+
+
+TRUE = Boolean(True)

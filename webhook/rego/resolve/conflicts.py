@@ -1,0 +1,83 @@
+"""Finds rules that cannot stand together at one path.
+
+Owns OPA's messages on conflicting rules, packages and base documents. Must not know bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhook.rego.ast import Module
+from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.shapes import Path, ResolvedRule
+from webhook.rego.resolve.text import path_text
+from webhook.rego.resolve.tree import RuleNode
+
+
+def check_conflicts(tree: RuleNode[ResolvedRule], findings: Findings) -> None:
+    """Note every path whose rules exclude one another."""
+    for node in tree.descend():
+        if node.rules:
+            _check_node(node, findings)
+
+
+def _check_node(node: RuleNode[ResolvedRule], findings: Findings) -> None:
+    name = path_text(node.path)
+    first = node.rules[0]
+    if node.children and any(not rule.keys for rule in node.rules):
+        below = [path_text(child.path) for child in _nearest_rules(node)]
+        if below:
+            findings.mistype(f"rule {name} conflicts with [{' '.join(sorted(below))}]", first.location)
+            return
+    shapes = {(rule.is_set, rule.arity or 0) for rule in node.rules}
+    single = [rule for rule in node.rules if not rule.is_set and not rule.keys]
+    if len(shapes) > 1 or 0 < len(single) < len(node.rules):
+        findings.mistype(f"conflicting rules {name} found", first.location)
+        return
+    defaults = [rule for rule in node.rules if rule.default]
+    if len(defaults) > 1:
+        places = ", ".join(f"{rule.location.file}:{rule.location.row}" for rule in defaults)
+        findings.mistype(f"multiple default rules {name} found at {places}", defaults[0].location)
+
+
+def _nearest_rules(node: RuleNode[ResolvedRule]) -> Iterable[RuleNode[ResolvedRule]]:
+    pending = list(node.children.values())
+    while pending:
+        below = pending.pop()
+        if below.rules:
+            yield below
+        else:
+            pending.extend(below.children.values())
+
+
+def check_packages(modules: Iterable[Module], tree: RuleNode[ResolvedRule], findings: Findings) -> None:
+    """Note rules that stand where another module's package does."""
+    modules = list(modules)
+    for module in {module.package.segments: module for module in modules}.values():
+        node = tree.find(module.package.segments)
+        if node is None:
+            continue
+        for rule in node.rules:
+            if not rule.keys:
+                message = (
+                    f"package {'.'.join(module.package.segments)} conflicts with rule {path_text(rule.path)} "
+                    f"defined at {rule.location.file}:{rule.location.row}"
+                )
+                findings.mistype(message, rule.location)
+
+
+def check_base_documents(tree: RuleNode[ResolvedRule], data: Mapping[Any, Any], findings: Findings) -> None:
+    """Note rules that stand where a base document does."""
+    for node in tree.descend():
+        if node.rules and _exists(data, node.path):
+            path = "/".join(node.path)
+            findings.misuse(f"conflicting rule for data path {path} found", node.rules[0].location)
+
+
+def _exists(data: Any, path: Path) -> bool:
+    for segment in path:
+        if not isinstance(data, Mapping) or segment not in data:
+            return False
+        data = data[segment]
+    return True

@@ -1,0 +1,189 @@
+"""Orders the statements of bodies so that every variable is bound before it is needed, and finds those that never are.
+
+As in OPA, a statement moves only when it must: each pass takes, in source order, the statements that have become
+safe. Must not know how statements are evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from webhook.rego.ast import (
+    Array,
+    ArrayComprehension,
+    Body,
+    Call,
+    Every,
+    Expr,
+    Object,
+    ObjectComprehension,
+    Ref,
+    Set,
+    SetComprehension,
+    Term,
+)
+from webhook.rego.errors import Location
+from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.operators import INTERNAL_PRINT
+from webhook.rego.resolve.shapes import COMPREHENSIONS, is_generated, operator_name, source_name
+from webhook.rego.resolve.variables import Mentions, outputs, term_names, yielded_terms
+
+_KEYWORDS = frozenset({"in", "if", "contains", "every"})
+
+
+class _Step:
+    """A statement that waits for its turn."""
+
+    __slots__ = ("enclosed", "expr", "mentions")
+
+    def __init__(self, expr: Expr) -> None:
+        self.expr = expr
+        self.mentions = Mentions(expr)
+        self.enclosed = self.mentions.enclosed() if self.mentions.closures else set()
+
+
+class Safety:
+    """Orders bodies; `arities` gives the arity of each function that calls name."""
+
+    def __init__(
+        self, arities: Mapping[str, int | None], captures: Mapping[str, Location], findings: Findings
+    ) -> None:
+        self._arities = arities
+        self._captures = captures
+        self._findings = findings
+        self._unsafe: dict[str, tuple[Location, bool]] = {}
+
+    def order_rule(self, body: Body, bound: set[str], yielded: set[str], location: Location) -> Body:
+        """Order a rule's body; `bound` are its parameters, `yielded` the variables of its head."""
+        self._unsafe = {}
+        ordered = self._order(body, set(bound))
+        mentioned = set(bound).union(*(Mentions(expr).direct for expr in body))
+        for name in sorted(yielded - mentioned):
+            if not is_generated(name):
+                self._findings.unsafe(f"var {source_name(name)} is unsafe", location)
+        self._report()
+        return ordered
+
+    def _report(self) -> None:
+        shown = {name: place for name, place in self._unsafe.items() if not is_generated(name)}
+        for name, (location, undeclared) in sorted(
+            shown.items(), key=lambda item: (item[1][0].row, item[1][0].col, item[0])
+        ):
+            known = source_name(name)
+            if undeclared:
+                self._findings.misuse(f"var {known} is undeclared", location)
+            elif known in _KEYWORDS:
+                hint = f"(hint: `import future.keywords.{known}` to import a future keyword)"
+                self._findings.unsafe(f"var {known} is unsafe {hint}", location)
+            else:
+                self._findings.unsafe(f"var {known} is unsafe", location)
+        if not shown:
+            for location in dict.fromkeys(place for place, _ in self._unsafe.values()):
+                self._findings.unsafe("expression is unsafe", location)
+
+    def _note(self, names: set[str], location: Location, *, undeclared: bool) -> None:
+        for name in names:
+            known = self._unsafe.get(name)
+            if known is None or (location.row, location.col) < (known[0].row, known[0].col):
+                self._unsafe[name] = (location, undeclared)
+
+    def _order(self, body: Body, bound: set[str]) -> Body:
+        steps = [_Step(expr) for expr in body]
+        own = set().union(*(step.mentions.direct for step in steps))
+        safe = set(bound)
+        ordered: list[_Step] = []
+        waiting = steps
+        while waiting:
+            still = [step for step in waiting if not self._take(step, own, safe, ordered)]
+            if len(still) == len(waiting):
+                break
+            waiting = still
+        for step in waiting:
+            missing = step.mentions.direct - safe - self._outputs(step.expr, safe)
+            missing |= (step.enclosed & own) - safe
+            undeclared = (
+                operator_name(step.expr.terms) == INTERNAL_PRINT
+                if isinstance(step.expr.terms, Call)
+                else False
+            )
+            self._note(missing, step.expr.location, undeclared=undeclared)
+        if waiting:
+            return body
+        return self._order_closures(ordered, bound)
+
+    def _take(self, step: _Step, own: set[str], safe: set[str], ordered: list[_Step]) -> bool:
+        """Append a step whose needs are met."""
+        missing = step.mentions.direct - safe
+        if step.enclosed and not step.enclosed.isdisjoint(own) and not (step.enclosed & own) <= safe:
+            return False
+        if missing:
+            made = self._outputs(step.expr, safe)
+            if not missing <= made:
+                return False
+            safe |= made
+        ordered.append(step)
+        return True
+
+    def _outputs(self, expr: Expr, safe: set[str]) -> set[str]:
+        terms = expr.terms
+        arity = self._arities.get(operator_name(terms)) if isinstance(terms, Call) else None
+        return outputs(expr, safe, arity)
+
+    # -- Bodies within a body --
+
+    def _order_closures(self, steps: list[_Step], bound: set[str]) -> Body:
+        outer = set(bound)
+        result = []
+        for step in steps:
+            expr = step.expr
+            if step.mentions.closures:
+                expr = self._close(expr, outer)
+            result.append(expr)
+            outer |= step.mentions.direct
+        return tuple(result)
+
+    def _close(self, expr: Expr, outer: set[str]) -> Expr:
+        terms = expr.terms
+        made: Term | Every
+        if isinstance(terms, Every):
+            names = {terms.value.name} | ({terms.key.name} if terms.key is not None else set())
+            body = self._order(terms.body, outer | names)
+            made = Every(terms.key, terms.value, terms.domain, body, location=terms.location)
+        elif isinstance(terms, Call):
+            made = Call(terms.operator, self._terms(terms.args, outer), location=terms.location)
+        else:
+            made = self._term(terms, outer)
+        return Expr(made, expr.negated, expr.replacements, location=expr.location)
+
+    def _terms(self, terms: tuple[Term, ...], outer: set[str]) -> tuple[Term, ...]:
+        return tuple([self._term(term, outer) for term in terms])
+
+    def _term(self, term: Term, outer: set[str]) -> Term:
+        if isinstance(term, Array):
+            return Array(self._terms(term.items, outer), location=term.location)
+        if isinstance(term, Set):
+            return Set(self._terms(term.items, outer), location=term.location)
+        if isinstance(term, Object):
+            pairs = tuple((self._term(key, outer), self._term(value, outer)) for key, value in term.items)
+            return Object(pairs, location=term.location)
+        if isinstance(term, Ref):
+            return Ref(term.head, self._terms(term.path, outer), location=term.location)
+        if type(term) in COMPREHENSIONS:
+            return self._comprehension(term, outer)
+        return term
+
+    def _comprehension(self, term: Term, outer: set[str]) -> Term:
+        mentioned = outer.union(*(Mentions(expr).direct for expr in term.body))
+        for yielded in yielded_terms(term):
+            self._note(term_names(yielded) - mentioned, term.location, undeclared=False)
+        captured = isinstance(term, SetComprehension) and getattr(term.term, "name", "") in self._captures
+        before = set(self._unsafe)
+        body = self._order(term.body, outer)
+        if captured:
+            for name in set(self._unsafe) - before:
+                self._unsafe[name] = (self._unsafe[name][0], True)
+        if isinstance(term, ObjectComprehension):
+            return ObjectComprehension(term.key, term.value, body, location=term.location)
+        if isinstance(term, ArrayComprehension):
+            return ArrayComprehension(term.term, body, location=term.location)
+        return SetComprehension(term.term, body, location=term.location)
