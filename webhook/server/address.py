@@ -70,7 +70,7 @@ def bind(address: ListenAddress, *, setting: str, share: bool = False) -> socket
         bound.bind(where)
     except OSError as error:
         bound.close()
-        raise _explain(error, address, setting) from error
+        raise explain(error, address, setting) from error
     bound.setblocking(False)
     return bound
 
@@ -106,7 +106,8 @@ def _resolve(address: ListenAddress, setting: str) -> tuple[socket.AddressFamily
     return family, (str(where[0]), int(where[1]))
 
 
-def _explain(error: OSError, address: ListenAddress, setting: str) -> ServerError:
+def explain(error: OSError, address: ListenAddress, setting: str) -> ServerError:
+    """Say in one line why nobody can listen there, and what to change."""
     if error.errno == errno.EADDRINUSE:
         return AddressInUseError(
             f"cannot listen on {address}: another process does; stop it, or choose another port with {setting}"

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 
-from webhook.server.address import ListenAddress, address_of
+from webhook.server.address import ListenAddress, address_of, explain
 from webhook.server.answers import AnswerWriter
 from webhook.server.calls import Endpoints
 from webhook.server.connection import HttpConnection
@@ -42,16 +42,24 @@ class AdmissionListener:
         self._sweep: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Accept connections."""
+        """Accept connections.
+
+        Raises:
+            AddressInUseError: another process began to listen there after the socket was bound.
+
+        """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: HttpConnection(loop, self.traffic, self._endpoints, self._writer),
-            sock=self._socket,
-            ssl=self._context,
-            backlog=_BACKLOG,
-            ssl_handshake_timeout=self.traffic.limits.head_ns / SECOND_NS,
-            ssl_shutdown_timeout=_GOODBYE_SECONDS,
-        )
+        try:
+            self._server = await loop.create_server(
+                lambda: HttpConnection(loop, self.traffic, self._endpoints, self._writer),
+                sock=self._socket,
+                ssl=self._context,
+                backlog=_BACKLOG,
+                ssl_handshake_timeout=self.traffic.limits.head_ns / SECOND_NS,
+                ssl_shutdown_timeout=_GOODBYE_SECONDS,
+            )
+        except OSError as error:
+            raise explain(error, self.address, "--listen") from error
         self._sweep = asyncio.create_task(self._keep_sweeping())
 
     async def drain(self, delay_seconds: float, timeout_seconds: float) -> bool:

@@ -133,6 +133,12 @@ class ProcessTelemetry:
         details = {fields.ENDPOINT: endpoint, fields.EXCEPTION: trace}
         self.events.event(fields.EVENT_REQUEST_FAILED, details, "error")
 
+    def background_failed(self, name: str, error: BaseException) -> None:
+        """Hear that background work ended with an exception and will be started again."""
+        trace = "".join(traceback.format_exception(error))
+        details = {fields.NAME: name, fields.EXCEPTION: trace}
+        self.events.event(fields.EVENT_BACKGROUND_FAILED, details, "error")
+
 
 def product_version() -> str:
     """Give the version of the installed distribution."""
