@@ -78,14 +78,19 @@ class Program:
         data: Value = None,
         builtins: Mapping[str, Builtin] = BUILTINS,
         strict_builtin_errors: bool = False,
+        optimise: bool = True,
         instrument: bool = False,
     ) -> None:
         """Compile the plans of a policy.
 
         `entrypoints` names the plans whose values `evaluate` gives, all by default; `data` holds the base
-        documents of evaluations that bring none.
+        documents of evaluations that bring none. Instrumented code is not optimised: every statement counts.
         """
-        options = Options(strict_builtin_errors=strict_builtin_errors, instrument=instrument)
+        options = Options(
+            inline=optimise and not instrument,
+            strict_builtin_errors=strict_builtin_errors,
+            instrument=instrument,
+        )
         self.module = emit_module(policy, builtins, options)
         self.entrypoints = (
             tuple(plan.name for plan in policy.plans) if entrypoints is None else tuple(entrypoints)
@@ -109,6 +114,11 @@ class Program:
         """The generated Python."""
         return self.module.source
 
+    @property
+    def statements(self) -> tuple[Location, ...]:
+        """In an instrumented program, the places whose statements are counted."""
+        return self.module.statements
+
     def evaluate(
         self,
         input: Value = UNDEFINED,  # noqa: A002 - Rego's own name
@@ -116,14 +126,18 @@ class Program:
         data: Value = None,
         budget: Budget | None = None,
         context: EvaluationContext | None = None,
+        hits: bytearray | None = None,
     ) -> list[Value]:
         """Give the value of each entry point, `UNDEFINED` where there is none.
+
+        Without a `budget` the evaluation has the default one, without a `context` it reads the clock. Instrumented
+        code sets the byte in `hits` of each of `statements` that runs.
 
         Raises:
             EvaluationError: the evaluation failed; there is no partial result.
 
         """
-        frame = self._frame(input, data, budget, context)
+        frame = self._frame(input, data, budget, context, hits)
         return [self._value(name, frame) for name in self.entrypoints]
 
     def query(
@@ -134,6 +148,7 @@ class Program:
         data: Value = None,
         budget: Budget | None = None,
         context: EvaluationContext | None = None,
+        hits: bytearray | None = None,
     ) -> list[Value]:
         """Run one plan and give its result set, the bindings of the query, in order.
 
@@ -141,17 +156,23 @@ class Program:
             EvaluationError: the evaluation failed.
 
         """
-        return self._run(plan, self._frame(input, data, budget, context))
+        return self._run(plan, self._frame(input, data, budget, context, hits))
 
     def _frame(
-        self, input_: Value, data: Value, budget: Budget | None, context: EvaluationContext | None
+        self,
+        input_: Value,
+        data: Value,
+        budget: Budget | None,
+        context: EvaluationContext | None,
+        hits: bytearray | None,
     ) -> runtime.Frame:
         steps = SLICE_STEPS if budget is None else budget.take()
         if context is None and self._needs_context:
             context = EvaluationContext(time.time_ns())
-        return self._open_frame(
-            input_, self._data if data is None else data, steps, budget or Budget(), context, None
-        )
+        if hits is None and self.statements:
+            hits = bytearray(len(self.statements))
+        documents = self._data if data is None else data
+        return self._open_frame(input_, documents, steps, budget or Budget(), context, hits)
 
     def _value(self, plan: str, frame: runtime.Frame) -> Value:
         results = self._run(plan, frame)
