@@ -4,9 +4,9 @@ import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
+from webhook.rego.builtins.arithmetic import is_number, multiply, plus
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import wrong_element, wrong_type
-from webhook.rego.builtins.numbers import is_number, multiply, plus
 from webhook.rego.builtins.signatures import (
     ANY,
     ARRAY,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from webhook.rego.builtins.arithmetic import decimal_of, is_number
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
     BuiltinError,
@@ -14,7 +15,6 @@ from webhook.rego.builtins.failures import (
     wrong_strings,
     wrong_type,
 )
-from webhook.rego.builtins.numbers import decimal_of, is_number
 from webhook.rego.builtins.signatures import (
     ARRAY,
     BOOLEAN,

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from webhook.rego.builtins.arithmetic import is_number
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.encodings import decode_base64url
 from webhook.rego.builtins.failures import BuiltinError, wrong_strings, wrong_type
 from webhook.rego.builtins.json_text import is_valid, marshal, read_json
-from webhook.rego.builtins.numbers import is_number
 from webhook.rego.builtins.signatures import BOOLEAN, OBJECT, RECORD, STRING, ArrayOf
 from webhook.rego.builtins.signing import (
     ALGORITHMS,

@@ -5,9 +5,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from webhook.rego.builtins.arithmetic import number_of
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import BuiltinError, LimitError, wrong_strings
-from webhook.rego.builtins.numbers import number_of
 from webhook.rego.builtins.signatures import NUMBER, STRING
 
 _LETTERS = "kmgtpe"
