@@ -113,7 +113,7 @@ def _hint(word: str, known: Iterable[str]) -> str:
 
 
 def _is_test(module: PolicyModule) -> bool:
-    return module.package.endswith("_test") or PurePosixPath(module.source.path).stem.endswith("_test")
+    return module.package[-1].endswith("_test") or PurePosixPath(module.source.path).stem.endswith("_test")
 
 
 def _is_policy(module: PolicyModule) -> bool:
@@ -125,7 +125,7 @@ def _read_version(module: PolicyModule, libraries: Sequence[PolicyModule]) -> Po
     sources = (module.source, *(library.source for library in _dependencies(module, libraries)))
     return PolicyVersion(
         metadata=metadata,
-        package=module.package,
+        package=module.package_name,
         rules=module.rules.intersection(RULES),
         sources=sources,
         digest=compute_digest(sources, metadata, metadata.parameters),
@@ -148,8 +148,7 @@ def _dependencies(module: PolicyModule, libraries: Sequence[PolicyModule]) -> li
 
 def _refers_to(module: PolicyModule, library: PolicyModule) -> bool:
     """Tell whether a module may read another's rules: by its path, a part of it, or from the same package."""
-    path = library.package + "."
-    return module.package == library.package or any(
-        path.startswith(reference + ".") or (reference + ".").startswith(path)
-        for reference in module.references
+    path = library.package
+    return module.package == path or any(
+        reference[: len(path)] == path[: len(reference)] for reference in module.references
     )

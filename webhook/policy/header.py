@@ -6,7 +6,7 @@ Owns the keys under `custom` and their checks. Must not know how a header is fou
 import difflib
 import enum
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ from webhook.policy.selector import KindSelector, NamespaceSelector
 NAME_CHARACTERS = 63
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
 _VERSION = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
 )
@@ -75,17 +76,18 @@ def read_metadata(module: PolicyModule) -> PolicyMetadata:
     return _Reader(module, header).read()
 
 
-def name_of_package(package: str) -> str:
+def name_of_package(package: Sequence[str]) -> str:
     """Give the policy name that a package implies: `k8s.admission` is `k8s-admission`.
 
-    The prefix `gradate.` says only whose convention it is, and is left out.
+    A leading `gradate` says only whose convention it is, and is left out.
     """
-    return package.removeprefix("gradate.").lower().replace(".", "-").replace("_", "-")
+    segments = package[1:] if len(package) > 1 and package[0] == "gradate" else package
+    return _NOT_IN_NAME.sub("-", "-".join(segments).lower()).strip("-")
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """Give the known word most like `word`, None where none is alike."""
-    return next(iter(difflib.get_close_matches(word, list(known), 1, likeness)), None)
+    return next(iter(difflib.get_close_matches(word, [str(name) for name in known], 1, likeness)), None)
 
 
 @dataclass(frozen=True, slots=True)

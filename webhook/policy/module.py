@@ -1,14 +1,18 @@
 """What Gradate needs to know of one Rego module: its package, rules, references and METADATA header."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
+from webhook.policy.errors import PolicySyntaxError
+from webhook.rego.ast import Import, Module, Node, Ref, RuleKind, Source, String, Var
+from webhook.rego.errors import CompileError
+from webhook.rego.parser import parse_module
 
-from webhook.policy.errors import MetadataError, Place, PolicySyntaxError
-from webhook.rego.ast import Source
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER_SCOPES = ("package", "subpackages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,7 @@ class Header:
     """The METADATA block of a package."""
 
     line: int
+    """Of the word METADATA; 0 where there is no block."""
     title: str = ""
     description: str = ""
     related_resources: tuple[tuple[str, str], ...] = ()
@@ -28,55 +33,79 @@ class PolicyModule:
     """One module, as far as policies are concerned."""
 
     source: Source
-    package: str
-    """Dotted, without `data`."""
+    package: tuple[str, ...]
+    """Segments, without `data`."""
     rules: frozenset[str]
-    """Names of the rules it defines at its top level."""
-    references: frozenset[str]
-    """Dotted paths below `data` that it refers to, without `data`."""
+    """Names of the rules it defines at its top level; functions left out."""
+    references: frozenset[tuple[str, ...]]
+    """Paths below `data` that it refers to, as far as they are constant, without `data`."""
     header: Header | None = None
+
+    @property
+    def package_name(self) -> str:
+        """The package as a reference, without `data`: `a.b`, `a["b-c"]`."""
+        first, *rest = self.package
+        return first + "".join(
+            f".{segment}" if _PLAIN_SEGMENT.fullmatch(segment) else f"[{json.dumps(segment)}]"
+            for segment in rest
+        )
 
 
 def read_module(source: Source) -> PolicyModule:
     """Read a module.
 
     Raises:
-        PolicySyntaxError: it does not parse.
-        MetadataError: its header is not what OPA calls metadata.
+        PolicySyntaxError: it does not parse, or its METADATA is not what OPA calls metadata.
 
     """
-    text = source.text
-    package = re.search(r"^\s*package\s+([\w.]+)", text, re.MULTILINE)
-    if package is None:
-        raise PolicySyntaxError(f"{source.path}:1: no package")
-    code = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
+    try:
+        module = parse_module(source)
+    except CompileError as error:
+        raise PolicySyntaxError("\n".join(map(str, error.diagnostics))) from error
     return PolicyModule(
         source=source,
-        package=package[1],
-        rules=frozenset(re.findall(r"^(?:default\s+)?([a-z_]\w*)\b(?!\.)", code, re.MULTILINE)),
-        references=frozenset(re.findall(r"\bdata\.([\w.]+)", code)),
-        header=_read_header(source, text[: package.start()]),
+        package=module.package.segments,
+        rules=frozenset(rule.head.name for rule in module.rules if rule.head.kind is not RuleKind.FUNCTION),
+        references=frozenset(_find_references(module)),
+        header=_find_header(module),
     )
 
 
-def _read_header(source: Source, head: str) -> Header | None:
-    lines = head.splitlines()
-    try:
-        start = next(i for i, line in enumerate(lines) if re.fullmatch(r"#\s*METADATA\s*", line))
-    except StopIteration:
-        return None
-    block = "\n".join(line.lstrip()[1:] for line in lines[start + 1 :] if line.startswith("#"))
-    try:
-        document = yaml.safe_load(block) or {}
-    except yaml.YAMLError as error:
-        raise MetadataError(Place(source.path, start + 1), "header", f"not YAML: {error}") from error
-    return Header(
-        line=start + 1,
-        title=str(document.get("title", "")),
-        description=str(document.get("description", "")),
-        related_resources=tuple(
-            (item, "") if isinstance(item, str) else (item["ref"], item.get("description", ""))
-            for item in document.get("related_resources", ())
-        ),
-        custom=document.get("custom") or {},
-    )
+def _find_header(module: Module) -> Header | None:
+    for scope in _HEADER_SCOPES:
+        for block in module.annotations:
+            if block.scope == scope:
+                return Header(
+                    line=block.location.row,
+                    title=block.title,
+                    description=block.description,
+                    related_resources=tuple((link.ref, link.description) for link in block.related_resources),
+                    custom=block.custom,
+                )
+    return None
+
+
+def _find_references(module: Module) -> Iterator[tuple[str, ...]]:
+    for found in module.imports:
+        yield from _path_of(found)
+    waiting: list[object] = list(module.rules)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Node):
+            yield from _path_of(node)
+            waiting.extend(getattr(node, name) for name in node.__struct_fields__ if name != "location")
+        elif isinstance(node, tuple):
+            waiting.extend(node)
+
+
+def _path_of(node: Node) -> Iterator[tuple[str, ...]]:
+    """Give the path of a reference or import that begins with `data`."""
+    ref = node.path if isinstance(node, Import) else node
+    if not isinstance(ref, Ref) or not isinstance(ref.head, Var) or ref.head.name != "data":
+        return
+    path: list[str] = []
+    for segment in ref.path:
+        if not isinstance(segment, String):
+            break
+        path.append(segment.value)
+    yield tuple(path)

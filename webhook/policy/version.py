@@ -20,7 +20,7 @@ class PolicyVersion:
 
     metadata: PolicyMetadata
     package: str
-    """Dotted, without `data`: `gradate.credential_env`."""
+    """As a reference, without `data`: `gradate.credential_env`."""
     rules: frozenset[str]
     """Which of `RULES` the policy defines."""
     sources: tuple[Source, ...]
