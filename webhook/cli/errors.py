@@ -1,0 +1,27 @@
+"""Which errors a user can cause, and the exit codes of the command line."""
+
+from webhook.admission.errors import AdmissionError
+from webhook.engines.errors import EngineError
+from webhook.policy.errors import PolicyError
+from webhook.ports.source import SourceError
+from webhook.rego.errors import RegoError
+from webhook.server.errors import ServerError
+from webhook.settings.errors import SettingsError
+from webhook.tls.errors import TlsError
+
+EXIT_FAILED = 1
+"""A check ran and said no: a test failed, a rollout is degraded."""
+EXIT_MISUSE = 2
+"""Wrong flags, a broken file, a port in use: the message says what to do."""
+
+EXPECTED_ERRORS = (
+    AdmissionError,
+    EngineError,
+    PolicyError,
+    RegoError,
+    ServerError,
+    SettingsError,
+    SourceError,
+    TlsError,
+)
+"""Their message is one sentence for the user, not a traceback."""

@@ -1,0 +1,34 @@
+"""Printers that several commands share: a result as a table, JSON or YAML."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+
+def print_document(document: Any, output: str) -> None:
+    """Print plain data as `json` or `yaml`."""
+    tree = msgspec.to_builtins(document)
+    if output == "yaml":
+        click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), nl=False)
+    else:
+        click.echo(msgspec.json.format(msgspec.json.encode(tree), indent=2).decode())
+
+
+_PIPE_WIDTH = 1000
+"""Nothing is folded for a program that reads the output."""
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; cells may hold rich markup."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
