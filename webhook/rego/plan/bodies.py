@@ -6,6 +6,7 @@ Must not know rules' heads, nor how functions are named.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from webhook.rego import ir
@@ -27,7 +28,7 @@ from webhook.rego.plan.negation import Hoisting
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
 from webhook.rego.resolve.operators import INTERNAL_PRINT, TEMPLATE_STRING, builtin_name
-from webhook.rego.resolve.shapes import is_constant, is_data, operator_name, path_of
+from webhook.rego.resolve.shapes import is_constant, is_data, operator_name, path_of, plain_term
 from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.variables import Mentions
 
@@ -82,7 +83,7 @@ class Bodies:
         elif isinstance(expr.terms, Every):
             self._every(expr.terms)
         else:
-            self._holds(self.terms.evaluate(expr.terms))
+            self._holds(self.terms.evaluate(plain_term(expr.terms)))
 
     def _holds(self, operand: ir.Operand) -> None:
         if isinstance(operand, ir.Constant) and operand.value is not False:
@@ -108,7 +109,7 @@ class Bodies:
         self._require_collection(domain)
         writer.emit(ir.ResetLocal(failed, location=location))
 
-        def element() -> None:
+        def element(key: ir.Local, value: ir.Local) -> None:
             terms.match(value, every.value)
             if every.key is not None:
                 terms.match(key, every.key)
@@ -116,14 +117,12 @@ class Bodies:
             writer.emit(ir.AssignVar(ir.Constant(True), holds, location=location))
 
         def scan() -> None:
-            nonlocal key, value
             key, value = writer.loop(domain)
             writer.emit(ir.ResetLocal(holds, location=location))
-            writer.blocks(terms.scoped(element))
+            writer.blocks(terms.scoped(partial(element, key, value)))
             writer.emit(ir.IsUndefined(holds, location=location))
             writer.emit(ir.AssignVar(ir.Constant(True), failed, location=location))
 
-        key = value = writer.local()
         writer.blocks(scan)
         writer.emit(ir.IsUndefined(failed, location=location))
 
@@ -140,7 +139,7 @@ class Bodies:
             return fill
 
         writer.emit(ir.ResetLocal(iterable, location=writer.location))
-        writer.blocks(*map(check, (ir.IsArray, ir.IsObject, ir.IsSet)))
+        writer.blocks(check(ir.IsArray), check(ir.IsObject), check(ir.IsSet))
         writer.emit(ir.IsDefined(iterable, location=writer.location))
 
     # -- Calls --
@@ -254,7 +253,6 @@ class Bodies:
         done = writer.local()
         before = set(terms.bound)
         names = [name for name in sorted(Mentions(expr).direct) if name not in before]
-        rows: ir.Local | None = None
         location = writer.location
         writer.emit(ir.ResetLocal(done, location=location))
         rows = writer.local()

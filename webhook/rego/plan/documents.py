@@ -15,7 +15,7 @@ from webhook.rego.plan.functions import FunctionTable, Node, Pattern
 from webhook.rego.plan.mocks import Mocks
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
-from webhook.rego.resolve.shapes import Path
+from webhook.rego.resolve.shapes import SCALARS, Path
 
 
 def is_function(node: Node) -> bool:
@@ -78,7 +78,7 @@ class Documents:
 
     def _fork(self, node: Node, rest: tuple[Term, ...], terms: Terms) -> ir.Operand:
         """Plan a reference whose next segment below a package is not constant."""
-        if not _has_rules_below(node):
+        if not node.children or type(rest[0]) in SCALARS:
             return terms.follow(ir.DATA, (*map(String, node.path), *rest))
         if terms.has_unbound(rest[0]):
             pattern = _pattern(rest)
@@ -162,7 +162,7 @@ class Documents:
     # -- Extents --
 
     def extent(self, node: Node, pattern: Pattern, result: ir.Local) -> None:
-        """Plan a package's document into `result`, as far as a pattern reaches."""
+        """Plan a package's document into `result`, as far as a pattern reaches; base documents win, as in OPA."""
         writer = self._writer
         virtual = writer.local()
         writer.emit(ir.MakeObject(virtual, location=writer.location))
@@ -176,7 +176,7 @@ class Documents:
                 writer.emit(ir.Dot(source, ir.Constant(segment), target, location=writer.location))
                 source = target
             writer.emit(ir.IsObject(source, location=writer.location))
-            writer.emit(ir.ObjectMerge(virtual, source, result, location=writer.location))
+            writer.emit(ir.ObjectMerge(source, virtual, result, location=writer.location))
 
         writer.blocks(merge)
 
@@ -204,10 +204,6 @@ class Documents:
             writer.emit(ir.ObjectInsert(target, ir.Constant(child.path[-1]), value, location=writer.location))
 
         return fill
-
-
-def _has_rules_below(node: Node) -> bool:
-    return bool(node.children)
 
 
 def _pattern(rest: tuple[Term, ...]) -> Pattern:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from webhook.rego.ast import (
     Array,
     Call,
+    Comprehension,
     Every,
     Expr,
     Object,
@@ -18,7 +19,7 @@ from webhook.rego.ast import (
     Var,
     With,
 )
-from webhook.rego.resolve.shapes import COMPREHENSIONS, EQUALITY, OWN_NAME_MARK, SCALARS, operator_name
+from webhook.rego.resolve.shapes import EQUALITY, OWN_NAME_MARK, SCALARS, operator_name, plain_term
 
 _EQUALITIES = ("eq", "equal")
 
@@ -43,20 +44,20 @@ class Hoisting:
             )
             made = Call(terms.operator, tuple(map(rewrite, terms.args)), location=terms.location)
         else:
-            made = self._side(terms)
+            made = self._side(plain_term(terms))
         return Expr(made, expr.negated, expr.replacements, location=expr.location)
 
-    def _side(self, term: object) -> Term:
+    def _side(self, term: Term) -> Term:
         """Rewrite a side of a match, or a term alone: only what is within it is evaluated before."""
         if isinstance(term, Ref):
             return Ref(term.head, tuple(map(self._part, term.path)), location=term.location)
-        if type(term) in COMPREHENSIONS:
-            return term  # type: ignore[return-value]  # a term
+        if isinstance(term, Comprehension):
+            return term
         return self._part(term)
 
-    def _part(self, term: object) -> Term:
+    def _part(self, term: Term) -> Term:
         if isinstance(term, Var) or type(term) in SCALARS:
-            return term  # type: ignore[return-value]  # a term
+            return term
         if isinstance(term, Array):
             return Array(tuple(map(self._part, term.items)), location=term.location)
         if isinstance(term, Set):
@@ -66,7 +67,7 @@ class Hoisting:
             return Object(pairs, location=term.location)
         if isinstance(term, Ref):
             term = Ref(term.head, tuple(map(self._part, term.path)), location=term.location)
-        return self._hoist(term)  # type: ignore[arg-type]  # a term
+        return self._hoist(term)
 
     def _hoist(self, term: Term) -> Term:
         # No source text and no other stage makes a name like this; each statement's are gone when it is planned.

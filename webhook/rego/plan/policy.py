@@ -13,10 +13,10 @@ from webhook.rego import ir
 from webhook.rego.ast import Body, Ref
 from webhook.rego.errors import NOWHERE
 from webhook.rego.plan.bodies import Bodies
+from webhook.rego.plan.documents import Documents
 from webhook.rego.plan.functions import FunctionTable, Node, Purpose, Request
 from webhook.rego.plan.mocks import NO_MOCKS
 from webhook.rego.plan.rules import RulePlanner, parts_of
-from webhook.rego.plan.documents import Documents
 from webhook.rego.plan.writer import Writer
 from webhook.rego.resolve.findings import Findings
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from webhook.rego import ir
-from webhook.rego.ast import Boolean, String, Term
+from webhook.rego.ast import String, Term
 from webhook.rego.plan.bodies import Bodies
 from webhook.rego.plan.documents import is_function
 from webhook.rego.plan.functions import Node
@@ -24,6 +24,11 @@ class Part(msgspec.Struct, frozen=True):
     rule: ResolvedRule
     prefix: Path
     """Constant segments before the keys of the rule itself."""
+
+    @property
+    def depth(self) -> int:
+        """Count of the keys under which values go into the document."""
+        return len(self.prefix) + len(self.rule.keys)
 
     def keys(self, clause: Clause) -> tuple[Term, ...]:
         """Give the keys under which a clause's value goes into the document; none when it is the document."""
@@ -41,7 +46,8 @@ def parts_of(node: Node) -> list[Part]:
         for below in node.descend():
             if below is not node and not is_function(below):
                 parts += [Part(rule, below.path[depth:]) for rule in below.rules]
-    return parts
+    # The deepest come first, so that none reaches into what another gave as its value: that is a conflict.
+    return sorted(parts, key=lambda part: (-part.depth, not part.rule.is_set))
 
 
 class RulePlanner:
@@ -60,8 +66,8 @@ class RulePlanner:
         self._result = result
         self._arguments = arguments
         self._parts = parts
-        self._is_object = any(part.prefix or part.rule.keys for part in parts)
-        shapes = {(len(part.prefix) + len(part.rule.keys), part.rule.is_set) for part in parts}
+        self._is_object = any(part.depth for part in parts)
+        shapes = {(part.depth, part.rule.is_set) for part in parts}
         self._is_mixed = len(shapes) > 1
 
     def blocks(self) -> tuple[ir.Block, ...]:
@@ -138,6 +144,8 @@ class RulePlanner:
                 terms.match(argument, pattern)
             self._bodies.body(clause.body)
             self._writer.location = clause.location
+            # Coverage reads the place of the value as "the body has held".
+            self._writer.emit(ir.Nop(location=clause.value.location))
             keys = [terms.evaluate(key) for key in part.keys(clause)]
             value = terms.evaluate(clause.value)
             if keys:
@@ -155,6 +163,7 @@ class RulePlanner:
         def missing() -> None:
             self._writer.emit(ir.IsUndefined(self._result, location=clause.location))
             self._bodies.body(clause.body)
+            self._writer.emit(ir.Nop(location=clause.value.location))
             value = self._bodies.terms.evaluate(clause.value)
             self._writer.emit(ir.AssignVarOnce(value, self._result, location=clause.location))
 
@@ -182,22 +191,19 @@ class RulePlanner:
         """Plan that a value goes into the document under nested keys."""
         target = self._result
         for key in keys[:-1]:
-            target = self._inner(target, key, ir.MakeObject, ir.IsObject, clause)
+            target = self._inner(target, key, ir.MakeObject, clause)
         if part.rule.is_set:
-            inner = self._inner(target, keys[-1], ir.MakeSet, ir.IsSet, clause)
+            inner = self._inner(target, keys[-1], ir.MakeSet, clause)
+            if self._is_mixed:
+                self._require_set(target, keys[-1], inner, clause)
             self._writer.emit(ir.SetAdd(inner, value, location=clause.location))
         else:
             self._writer.emit(ir.ObjectInsertOnce(target, keys[-1], value, location=clause.location))
 
     def _inner(
-        self,
-        target: ir.Local,
-        key: ir.Operand,
-        make: type[ir.MakeObject | ir.MakeSet],
-        check: type[ir.IsObject | ir.IsSet],
-        clause: Clause,
+        self, target: ir.Local, key: ir.Operand, make: type[ir.MakeObject | ir.MakeSet], clause: Clause
     ) -> ir.Local:
-        """Plan the collection at a key, made when it is missing; anything else there is a conflict."""
+        """Plan the collection at a key, made when it is missing."""
         writer, location = self._writer, clause.location
         inner = writer.local()
 
@@ -211,52 +217,21 @@ class RulePlanner:
             writer.emit(ir.ObjectInsert(target, key, inner, location=location))
 
         writer.blocks(missing)
-        return self._own(target, key, inner, check, clause) if self._is_mixed else inner
+        return inner
 
-    def _own(
-        self,
-        target: ir.Local,
-        key: ir.Operand,
-        inner: ir.Local,
-        check: type[ir.IsObject | ir.IsSet],
-        clause: Clause,
-    ) -> ir.Local:
-        """Plan a check and a copy of a collection that another rule may have given as its value."""
+    def _require_set(self, target: ir.Local, key: ir.Operand, inner: ir.Local, clause: Clause) -> None:
+        """Plan that anything but a set at a key is a conflict."""
         writer, location = self._writer, clause.location
 
-        def is_collection() -> None:
-            writer.emit(check(inner, location=location))
+        def is_set() -> None:
+            writer.emit(ir.IsSet(inner, location=location))
             writer.emit(ir.Break(1, location=location))
 
         def conflict() -> None:
-            writer.blocks(is_collection)
-            # Nothing that comes here equals it, so that this raises OPA's error on keys with two values.
-            empty: ir.Local = writer.local()
-            make = ir.MakeObject if check is ir.IsObject else ir.MakeSet
-            writer.emit(make(empty, location=location))
+            writer.blocks(is_set)
+            # No set comes here, so nothing equals this one: that raises OPA's error on keys with two values.
+            empty = writer.local()
+            writer.emit(ir.MakeSet(empty, location=location))
             writer.emit(ir.ObjectInsertOnce(target, key, empty, location=location))
 
         writer.blocks(conflict)
-        if check is ir.IsSet:
-            return self._copied_set(target, key, inner, clause)
-        empty, copy = writer.local(), writer.local()
-        writer.emit(ir.MakeObject(empty, location=location))
-        writer.emit(ir.ObjectMerge(inner, empty, copy, location=location))
-        writer.emit(ir.ObjectInsert(target, key, copy, location=location))
-        return copy
-
-    def _copied_set(self, target: ir.Local, key: ir.Operand, inner: ir.Local, clause: Clause) -> ir.Local:
-        writer, location = self._writer, clause.location
-        copy = writer.local()
-        writer.emit(ir.MakeSet(copy, location=location))
-
-        def fill() -> None:
-            _, element = writer.loop(inner)
-            writer.emit(ir.SetAdd(copy, element, location=location))
-
-        writer.blocks(fill)
-        writer.emit(ir.ObjectInsert(target, key, copy, location=location))
-        return copy
-
-
-TRUE = Boolean(True)

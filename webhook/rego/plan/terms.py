@@ -37,13 +37,17 @@ from webhook.rego.values import RegoSet, Value, make_object
 class PlanBody(Protocol):
     """Plans the statements of a body at the writer's place."""
 
-    def __call__(self, body: Body, /) -> None: ...
+    def __call__(self, body: Body, /) -> None:
+        """Plan them."""
+        ...
 
 
 class PlanData(Protocol):
     """Plans a reference below `data`; gives what it evaluates to."""
 
-    def __call__(self, ref: Ref, /) -> ir.Operand: ...
+    def __call__(self, ref: Ref, /) -> ir.Operand:
+        """Plan it."""
+        ...
 
 
 def constant_value(term: Term) -> Value:
@@ -98,10 +102,9 @@ class Terms:
 
     def evaluate(self, term: Term) -> ir.Operand:
         """Plan what a term evaluates to."""
-        kind = type(term)
-        if kind is Var:
+        if isinstance(term, Var):
             return self._variable(term.name)
-        if kind is Ref:
+        if isinstance(term, Ref):
             return self._data(term) if is_data(term) else self._reference(term)
         if is_constant(term):
             return ir.Constant(constant_value(term))
@@ -172,10 +175,15 @@ class Terms:
 
     def _reference(self, ref: Ref) -> ir.Operand:
         if isinstance(ref.head, Var) and ref.head.name == "input":
-            if not ref.path:
-                self._writer.emit(ir.IsDefined(ir.INPUT, location=self._writer.location))
-            return self.follow(ir.INPUT, ref.path)
+            return self.follow(ir.INPUT, ref.path) if ref.path else self._whole_input()
         return self.follow(self.evaluate(ref.head), ref.path)
+
+    def _whole_input(self) -> ir.Operand:
+        """Plan a copy of the variable, which `with` may change while the value is still in use."""
+        copy, location = self._writer.local(), self._writer.location
+        self._writer.emit(ir.IsDefined(ir.INPUT, location=location))
+        self._writer.emit(ir.AssignVar(ir.INPUT, copy, location=location))
+        return copy
 
     def follow(self, source: ir.Operand, path: tuple[Term, ...]) -> ir.Operand:
         """Plan a reference into a value; unbound variables in it are enumerated."""

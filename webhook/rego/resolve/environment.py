@@ -31,29 +31,30 @@ class TypeNode:
 
     type: RuleType | None = None
     children: dict[str, TypeNode] = field(default_factory=dict)
-    _extent: Type | None = None
+    whole: Type | None = None
+    """The type of the whole document here, once it was asked for."""
 
     def insert(self, path: Path, type_: RuleType) -> None:
         """Add what one rule contributes to the document at a path."""
         node = self
         for segment in path:
-            node._extent = None
+            node.whole = None
             node = node.children.setdefault(segment, TypeNode())
-        node._extent = None
+        node.whole = None
         node.type = merge(node.type, type_)
 
     def extent(self) -> RuleType:
         """Give the type of the whole document here; packages may hold base documents of any type as well."""
         if self.type is not None and not self.children:
             return self.type
-        if self._extent is None:
+        if self.whole is None:
             properties: dict[str, Type] = {}
             for name, child in self.children.items():
                 below = child.extent()
                 if not isinstance(below, FunctionType):
                     properties[name] = below
-            self._extent = ObjectOf(STRING, ANY, properties) if self.type is None else ANY
-        return self._extent
+            self.whole = ObjectOf(STRING, ANY, properties) if self.type is None else ANY
+        return self.whole
 
 
 class Environment:
@@ -91,8 +92,7 @@ class Environment:
 
     def type_of(self, term: Term) -> Type | None:
         """Infer the type of a term; `None` when a variable in it has none yet."""
-        kind = type(term)
-        scalar = _SCALAR_TYPES.get(kind)
+        scalar = _SCALAR_TYPES.get(type(term))
         if scalar is not None:
             return scalar
         if isinstance(term, Var):

@@ -15,6 +15,7 @@ from webhook.rego.ast import (
     ArrayComprehension,
     Body,
     Call,
+    Comprehension,
     Every,
     Expr,
     Object,
@@ -54,10 +55,8 @@ from webhook.rego.resolve.operators import (
 from webhook.rego.resolve.replacements import Replacements
 from webhook.rego.resolve.scopes import NameSource, Occurrence, Scopes
 from webhook.rego.resolve.shapes import (
-    COMPREHENSIONS,
     EQUALITY,
     ROOTS,
-    SCALARS,
     is_generated,
     requires_evaluation,
 )
@@ -118,21 +117,21 @@ class Lowering:
 
     def _expression(self, expr: Expr, lowered: list[Expr]) -> None:
         terms = expr.terms
-        kind = type(terms)
-        if kind is SomeDecl:
+        statement: Term | Every | None
+        if isinstance(terms, SomeDecl):
             self._declare_some(terms)
             return
         support: list[Expr] = []
-        if kind is Call:
+        if isinstance(terms, Call):
             if is_assignment(terms):
                 statement = self._assignment(expr, terms, support)
             elif builtin_name(terms.operator) == PRINT and not self._means_local(PRINT):
                 statement = self._print(terms)
             else:
                 statement = self._call_statement(terms, support, negated=expr.negated)
-        elif kind is SomeIn:
+        elif isinstance(terms, SomeIn):
             statement = self._some_in(expr, terms, support)
-        elif kind is Every:
+        elif isinstance(terms, Every):
             statement = self._every(terms, support)
         else:
             statement = self.term(terms, support)
@@ -368,28 +367,27 @@ class Lowering:
 
     def term(self, term: Term, support: list[Expr]) -> Term:
         """Rewrite a term; statements it depends on are appended to `support`."""
-        kind = type(term)
-        if kind in SCALARS:
-            return term
-        if kind is Var:
+        if isinstance(term, Var):
             return self._variable(term)
-        if kind is Ref:
+        if isinstance(term, Ref):
             return self._reference(term, support)
-        if kind is Call:
+        if isinstance(term, Call):
             arguments = self._call_arguments(term, support)
             if arguments is None:
                 return Var(self._around.source.unique(), location=term.location)
             return self._called(arguments, term, support)
-        if kind is Array:
+        if isinstance(term, Array):
             return Array(tuple([self.term(item, support) for item in term.items]), location=term.location)
-        if kind is Object:
+        if isinstance(term, Object):
             pairs = tuple([(self.term(key, support), self.term(value, support)) for key, value in term.items])
             return Object(pairs, location=term.location)
-        if kind is Set:
+        if isinstance(term, Set):
             return Set(tuple([self.term(item, support) for item in term.items]), location=term.location)
-        if kind is TemplateString:
+        if isinstance(term, TemplateString):
             return self._template(term, support)
-        return self._comprehension(term)
+        if isinstance(term, Comprehension):
+            return self._comprehension(term)
+        return term
 
     def _variable(self, variable: Var) -> Term:
         name = variable.name
@@ -431,7 +429,7 @@ class Lowering:
     def _template(self, template: TemplateString, support: list[Expr]) -> Term:
         parts: list[Term] = []
         for part in template.parts:
-            if isinstance(part, String):
+            if not isinstance(part, Expr):
                 parts.append(part)
             elif isinstance(part.terms, SomeDecl | SomeIn | Every):
                 self._findings.misuse("unexpected template-string expression", part.location)
@@ -454,9 +452,7 @@ class Lowering:
         self._findings.misuse(message, term.location)
         return True
 
-    def _comprehension(self, term: Term) -> Term:
-        if type(term) not in COMPREHENSIONS:
-            raise TypeError(f"not a term: {type(term).__name__}")
+    def _comprehension(self, term: Comprehension) -> Term:
         self.scopes.push()
         self._hidden.append(declared_names(term.body))
         body = self.body(term.body)

@@ -26,7 +26,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.resolve.findings import Findings
-from webhook.rego.resolve.shapes import ROOTS, Path, SCALARS
+from webhook.rego.resolve.shapes import ROOTS, SCALARS, Path
 from webhook.rego.resolve.text import term_text
 
 _LANGUAGE_IMPORTS = ("rego", "future")
@@ -110,17 +110,16 @@ def declared_names(body: Body) -> set[str]:
 
 def _collect_declared(expr: Expr, names: set[str]) -> None:
     terms = expr.terms
-    kind = type(terms)
-    if kind is Call:
+    if isinstance(terms, Call):
         if is_assignment(terms):
             collect_names(terms.args[0], names)
-    elif kind is SomeDecl:
+    elif isinstance(terms, SomeDecl):
         names.update(variable.name for variable in terms.variables)
-    elif kind is SomeIn:
+    elif isinstance(terms, SomeIn):
         collect_names(terms.value, names)
         if terms.key is not None:
             collect_names(terms.key, names)
-    elif kind is Every:
+    elif isinstance(terms, Every):
         names |= declared_names(terms.body)
 
 
@@ -137,10 +136,9 @@ def is_assignment(call: Call) -> bool:
 
 def collect_names(term: Term, names: set[str]) -> None:
     """Add every variable in a term, comprehensions left out."""
-    kind = type(term)
-    if kind is Var:
+    if isinstance(term, Var):
         names.add(term.name)
-    elif kind in SCALARS:
+    elif type(term) in SCALARS:
         return
     elif isinstance(term, Ref):
         collect_names(term.head, names)

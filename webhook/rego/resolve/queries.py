@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from webhook.rego.ast import Body, Call, Expr, Ref, Source, Term, Var
+from webhook.rego.ast import Body, Call, Every, Expr, Source, Term, Var
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.lowering import Lowering, Surroundings
 from webhook.rego.resolve.names import ModuleNames, declared_names
@@ -18,7 +18,7 @@ from webhook.rego.resolve.replacements import Replacements
 from webhook.rego.resolve.resolution import Resolution
 from webhook.rego.resolve.safety import Safety
 from webhook.rego.resolve.scopes import NameSource
-from webhook.rego.resolve.shapes import EQUALITY, is_generated, operator_name, source_name
+from webhook.rego.resolve.shapes import EQUALITY, is_generated, operator_name, plain_term, source_name
 from webhook.rego.resolve.typing import TypeCheck
 from webhook.rego.resolve.variables import Mentions
 
@@ -89,10 +89,10 @@ def _capture(statements: list[Expr], resolution: Resolution, names: NameSource) 
         made = Call(terms.operator, (*terms.args, result), location=terms.location)
     elif isinstance(terms, Var):
         return terms.name
-    elif isinstance(terms, Ref) or not hasattr(terms, "domain"):
-        made = Call(EQUALITY, (result, terms), location=last.location)
-    else:
+    elif isinstance(terms, Every):
         return None
+    else:
+        made = Call(EQUALITY, (result, plain_term(terms)), location=last.location)
     statements[-1] = Expr(made, False, last.replacements, location=last.location)
     return result.name
 

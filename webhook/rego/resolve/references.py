@@ -40,8 +40,7 @@ class ReferenceCheck:
             self._term(terms)
 
     def _term(self, term: object) -> None:
-        kind = type(term)
-        if kind in SCALARS or kind is Var:
+        if type(term) in SCALARS or isinstance(term, Var):
             return
         if isinstance(term, Ref):
             self._reference(term)

@@ -13,6 +13,7 @@ from webhook.rego.ast import (
     ArrayComprehension,
     Body,
     Call,
+    Comprehension,
     Every,
     Expr,
     Object,
@@ -25,7 +26,7 @@ from webhook.rego.ast import (
 from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.operators import INTERNAL_PRINT
-from webhook.rego.resolve.shapes import COMPREHENSIONS, is_generated, operator_name, source_name
+from webhook.rego.resolve.shapes import is_generated, operator_name, plain_term, source_name
 from webhook.rego.resolve.variables import Mentions, outputs, term_names, yielded_terms
 
 _KEYWORDS = frozenset({"in", "if", "contains", "every"})
@@ -152,7 +153,7 @@ class Safety:
         elif isinstance(terms, Call):
             made = Call(terms.operator, self._terms(terms.args, outer), location=terms.location)
         else:
-            made = self._term(terms, outer)
+            made = self._term(plain_term(terms), outer)
         return Expr(made, expr.negated, expr.replacements, location=expr.location)
 
     def _terms(self, terms: tuple[Term, ...], outer: set[str]) -> tuple[Term, ...]:
@@ -168,11 +169,11 @@ class Safety:
             return Object(pairs, location=term.location)
         if isinstance(term, Ref):
             return Ref(term.head, self._terms(term.path, outer), location=term.location)
-        if type(term) in COMPREHENSIONS:
+        if isinstance(term, Comprehension):
             return self._comprehension(term, outer)
         return term
 
-    def _comprehension(self, term: Term, outer: set[str]) -> Term:
+    def _comprehension(self, term: Comprehension, outer: set[str]) -> Term:
         mentioned = outer.union(*(Mentions(expr).direct for expr in term.body))
         for yielded in yielded_terms(term):
             self._note(term_names(yielded) - mentioned, term.location, undeclared=False)

@@ -56,7 +56,7 @@ class Scopes:
     def fork(self) -> Scopes:
         """Give an independent copy, for the next `else` of a rule."""
         copy = Scopes(self._names)
-        copy._frames = [dict(frame) for frame in self._frames]  # noqa: SLF001 - its own class
+        copy._frames = [dict(frame) for frame in self._frames]
         return copy
 
     def push(self) -> None:

@@ -13,29 +13,31 @@ import msgspec
 
 from webhook.rego.ast import (
     Array,
-    ArrayComprehension,
     Body,
     Boolean,
     Call,
+    Comprehension,
+    Every,
     Null,
     Number,
     Object,
-    ObjectComprehension,
     Ref,
     Set,
-    SetComprehension,
+    SomeDecl,
+    SomeIn,
     String,
     Term,
     Var,
 )
 from webhook.rego.errors import Location
 
+Closure: TypeAlias = Comprehension | Every
+"""What has a body of its own within a statement."""
 Path: TypeAlias = tuple[str, ...]
 """Segments of a reference below `data`, without `data` itself."""
 
 ROOTS: Final = ("input", "data")
 SCALARS: Final = frozenset({Null, Boolean, Number, String})
-COMPREHENSIONS: Final = frozenset({ArrayComprehension, SetComprehension, ObjectComprehension})
 EQUALITY: Final = Ref(Var("eq"))
 TRUE: Final = Boolean(True)
 OWN_NAME_MARK: Final = "#"
@@ -74,6 +76,18 @@ class ResolvedRule(msgspec.Struct, frozen=True):
         return self.clauses[0].keys
 
 
+def plain_term(terms: Term | SomeDecl | SomeIn | Every) -> Term:
+    """Give what a resolved statement consists of when it is a term: `some` is gone by then, `every` is handled before.
+
+    Raises:
+        TypeError: the statement is of another form.
+
+    """
+    if isinstance(terms, SomeDecl | SomeIn | Every):
+        raise TypeError(f"not a term: {type(terms).__name__}")
+    return terms
+
+
 def is_generated(name: str) -> bool:
     """Tell whether no source text names this variable: a wildcard or a compiler's own."""
     return name.startswith(("$", OWN_NAME_MARK))
@@ -108,8 +122,7 @@ def is_data(ref: Ref) -> bool:
 
 def requires_evaluation(term: Term) -> bool:
     """Tell whether a reference or comprehension is anywhere in a term."""
-    kind = type(term)
-    if kind in SCALARS or kind is Var:
+    if type(term) in SCALARS or isinstance(term, Var):
         return False
     if isinstance(term, (Array, Set)):
         return any(map(requires_evaluation, term.items))
@@ -120,8 +133,7 @@ def requires_evaluation(term: Term) -> bool:
 
 def is_constant(term: Term) -> bool:
     """Tell whether a term has the same value everywhere: no variable, reference, call or comprehension."""
-    kind = type(term)
-    if kind in SCALARS:
+    if type(term) in SCALARS:
         return True
     if isinstance(term, (Array, Set)):
         return all(map(is_constant, term.items))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from webhook.rego.ast import Ref, String
-from webhook.rego.resolve.shapes import Path
+from webhook.rego.resolve.shapes import SCALARS, Path
 
 RuleT = TypeVar("RuleT")
 
@@ -57,6 +57,8 @@ class RuleNode(Generic[RuleT]):
         for segment in ref.path:
             if type(segment) is String:
                 level = [node.children[segment.value] for node in level if segment.value in node.children]
+            elif type(segment) in SCALARS:
+                level = []
             else:
                 level = [child for node in level for child in node.children.values()]
             yield from (node for node in level if node.rules)

@@ -11,6 +11,7 @@ from webhook.rego.ast import (
     ArrayComprehension,
     Body,
     Call,
+    Comprehension,
     Every,
     Expr,
     Object,
@@ -27,9 +28,9 @@ from webhook.rego.resolve.environment import Environment, TypeNode
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.references import ReferenceCheck
 from webhook.rego.resolve.shapes import (
-    COMPREHENSIONS,
     SCALARS,
     Clause,
+    Closure,
     ResolvedRule,
     is_constant,
     operator_name,
@@ -95,7 +96,7 @@ class _BodyCheck:
             self._references.statement(expr)
             self._expression(expr, suppressed=len(self._findings) > before)
 
-    def _closure(self, closure: Term | Every) -> None:
+    def _closure(self, closure: Closure) -> None:
         if isinstance(closure, Every):
             self._environment.push()
             self._every_references(closure.body)
@@ -206,9 +207,9 @@ class _BodyCheck:
         if left_type is not None:
             return unifies(left_type, right_type)
         if isinstance(left, Array) and isinstance(right, Array):
-            return len(left.items) == len(right.items) and all(
-                [self._unify_terms(one, other) for one, other in zip(left.items, right.items, strict=True)]
-            )
+            if len(left.items) != len(right.items):
+                return False
+            return self._unify_all(list(zip(left.items, right.items, strict=True)))
         if isinstance(left, Object) and isinstance(right, Object):
             return self._unify_objects(left, right)
         for one, other in ((left, right), (right, left)):
@@ -225,11 +226,14 @@ class _BodyCheck:
         values = [(value, other) for key, value in left.items for name, other in right.items if key == name]
         if not len(left.items) == len(right.items) == len(values):
             return False
-        return all([self._unify_terms(one, other) for one, other in values])
+        return self._unify_all(values)
+
+    def _unify_all(self, pairs: list[tuple[Term, Term]]) -> bool:
+        fits = [self._unify_terms(one, other) for one, other in pairs]
+        return all(fits)
 
     def _unify_one(self, term: Term, type_: Type, *, widening: bool = False) -> bool:
         """Match a term with a type, giving its variables theirs."""
-        kind = type(term)
         if isinstance(term, Var):
             known = self._environment.variable(term.name)
             if widening:
@@ -239,20 +243,22 @@ class _BodyCheck:
                 return unifies(known, type_)
             self._environment.note(term.name, type_)
             return True
-        if kind in SCALARS or kind is Ref or kind in COMPREHENSIONS:
+        if type(term) in SCALARS or isinstance(term, (Ref, Comprehension)):
             return unifies(self._environment.type_of(term), type_)
         if isinstance(type_, OneOf):
             if not type_.members:
                 self._widen_parts(term)
                 return True
-            return any([self._unify_one(term, member, widening=True) for member in type_.members])
+            fits = [self._unify_one(term, member, widening=True) for member in type_.members]
+            return any(fits)
         if isinstance(term, Array):
             return isinstance(type_, ArrayOf) and self._unify_array(term, type_, widening=widening)
         if isinstance(term, Object):
             return isinstance(type_, ObjectOf) and self._unify_object(term, type_, widening=widening)
         if isinstance(term, Set) and isinstance(type_, SetOf):
             items = values_of(type_) or ANY
-            return all([self._unify_one(item, items, widening=widening) for item in term.items])
+            fits = [self._unify_one(item, items, widening=widening) for item in term.items]
+            return all(fits)
         return False
 
     def _widen_parts(self, term: Term) -> None:
@@ -285,7 +291,7 @@ class _BodyCheck:
         return True
 
 
-def _closure_type(closure: Term, types: list[Type]) -> Type:
+def _closure_type(closure: Comprehension, types: list[Type]) -> Type:
     if isinstance(closure, ObjectComprehension):
         return ObjectOf(types[0], types[1])
     if isinstance(closure, ArrayComprehension):

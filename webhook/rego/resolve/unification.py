@@ -6,7 +6,7 @@ Owns the propagation of bindings through patterns whose parts depend on one anot
 from __future__ import annotations
 
 from webhook.rego.ast import Array, Object, Ref, Term, Var
-from webhook.rego.resolve.shapes import COMPREHENSIONS, ROOTS
+from webhook.rego.resolve.shapes import ROOTS
 
 
 def bound_by_unifying(safe: set[str], left: Term, right: Term) -> set[str]:
@@ -108,6 +108,4 @@ def pattern_variables(term: Term) -> set[str]:
         return set().union(*(pattern_variables(value) for _, value in term.items))
     if isinstance(term, Ref):
         return set().union(*map(pattern_variables, term.path))
-    if type(term) in COMPREHENSIONS:
-        return set()
     return set()

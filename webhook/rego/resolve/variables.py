@@ -11,6 +11,7 @@ from webhook.rego.ast import (
     Array,
     Body,
     Call,
+    Comprehension,
     Every,
     Expr,
     Object,
@@ -20,7 +21,7 @@ from webhook.rego.ast import (
     Term,
     Var,
 )
-from webhook.rego.resolve.shapes import COMPREHENSIONS, ROOTS, SCALARS
+from webhook.rego.resolve.shapes import ROOTS, SCALARS, Closure, operator_name, plain_term
 from webhook.rego.resolve.unification import bound_by_unifying
 
 
@@ -31,7 +32,7 @@ class Mentions:
 
     def __init__(self, expr: Expr) -> None:
         self.direct: set[str] = set()
-        self.closures: list[Term | Every] = []
+        self.closures: list[Closure] = []
         terms = expr.terms
         if isinstance(terms, Call):
             for argument in terms.args:
@@ -40,33 +41,32 @@ class Mentions:
             self._term(terms.domain)
             self.closures.append(terms)
         else:
-            self._term(terms)
+            self._term(plain_term(terms))
         for replacement in expr.replacements:
             if not isinstance(replacement.value, Ref):
                 self._term(replacement.value)
 
     def _term(self, term: Term) -> None:
-        kind = type(term)
-        if kind in SCALARS:
+        if type(term) in SCALARS:
             return
-        if kind is Var:
+        if isinstance(term, Var):
             self.direct.add(term.name)
-        elif kind is Ref:
+        elif isinstance(term, Ref):
             if type(term.head) is Var and term.head.name not in ROOTS:
                 self.direct.add(term.head.name)
             for part in term.path:
                 self._term(part)
-        elif kind is Array or kind is Set:
+        elif isinstance(term, Array | Set):
             for item in term.items:
                 self._term(item)
-        elif kind is Object:
+        elif isinstance(term, Object):
             for key, value in term.items:
                 self._term(key)
                 self._term(value)
-        elif kind in COMPREHENSIONS:
+        elif isinstance(term, Comprehension):
             self.closures.append(term)
         else:
-            raise TypeError(f"not a resolved term: {kind.__name__}")
+            raise TypeError(f"not a resolved term: {type(term).__name__}")
 
     def enclosed(self) -> set[str]:
         """Give every variable within the closures, at any depth."""
@@ -76,7 +76,7 @@ class Mentions:
         return names
 
 
-def closure_names(closure: Term | Every) -> set[str]:
+def closure_names(closure: Closure) -> set[str]:
     """Give every variable in a comprehension or in the body of an `every`, at any depth."""
     names = body_names(closure.body)
     if not isinstance(closure, Every):
@@ -85,7 +85,7 @@ def closure_names(closure: Term | Every) -> set[str]:
     return names
 
 
-def yielded_terms(closure: Term) -> tuple[Term, ...]:
+def yielded_terms(closure: Comprehension) -> tuple[Term, ...]:
     """Give the terms that a comprehension yields."""
     return (closure.key, closure.value) if isinstance(closure, ObjectComprehension) else (closure.term,)
 
@@ -125,11 +125,11 @@ def outputs(expr: Expr, safe: set[str], arity: int | None) -> set[str]:
         return set()
     found: set[str] = set()
     if not isinstance(terms, Call):
-        _reference_outputs(terms, safe, found)
+        _reference_outputs(plain_term(terms), safe, found)
         return found
     for argument in terms.args:
         _reference_outputs(argument, safe, found)
-    if terms.operator.head.name == "eq" and not terms.operator.path:
+    if operator_name(terms) == "eq":
         found |= bound_by_unifying(safe | found, terms.args[0], terms.args[1])
         return found - safe
     if arity is None or len(terms.args) <= arity:
@@ -141,8 +141,7 @@ def outputs(expr: Expr, safe: set[str], arity: int | None) -> set[str]:
 
 def _reference_outputs(term: Term, safe: set[str], found: set[str]) -> None:
     """Add the variables that references with a bound head enumerate."""
-    kind = type(term)
-    if kind is Ref:
+    if isinstance(term, Ref):
         head = term.head
         if type(head) is Var and (head.name in ROOTS or head.name in safe):
             for part in term.path:
@@ -150,10 +149,10 @@ def _reference_outputs(term: Term, safe: set[str], found: set[str]) -> None:
                     found.add(part.name)
                 elif type(part) not in SCALARS:
                     _path_outputs(part, safe, found)
-    elif kind is Array or kind is Set:
+    elif isinstance(term, Array | Set):
         for item in term.items:
             _reference_outputs(item, safe, found)
-    elif kind is Object:
+    elif isinstance(term, Object):
         for key, value in term.items:
             _reference_outputs(key, safe, found)
             _reference_outputs(value, safe, found)
@@ -170,13 +169,12 @@ def _input_names(terms: Iterable[Term]) -> set[str]:
     """Give the variables in terms except within sets, object keys, closures and heads of references."""
     names: set[str] = set()
     for term in terms:
-        kind = type(term)
-        if kind is Var:
+        if isinstance(term, Var):
             names.add(term.name)
-        elif kind is Ref:
+        elif isinstance(term, Ref):
             names |= _input_names(term.path)
-        elif kind is Array:
+        elif isinstance(term, Array):
             names |= _input_names(term.items)
-        elif kind is Object:
+        elif isinstance(term, Object):
             names |= _input_names(value for _, value in term.items)
     return names
