@@ -166,9 +166,10 @@ class HttpConnection(BaseProtocol):
             self._expired = True
             self._task.cancel()
 
-    def close_if_idle(self) -> None:
-        """Close unless a request has begun."""
-        if self._phase is Phase.IDLE:
+    def close_if_idle(self, since_ns: int) -> None:
+        """Close unless a request has begun, or may be on its way because the client came after `since_ns`."""
+        idle_since_ns = self.expires_ns - self._traffic.limits.keepalive_ns
+        if self._phase is Phase.IDLE and idle_since_ns <= since_ns:
             self._close()
 
     def abort(self) -> None:

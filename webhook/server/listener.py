@@ -18,6 +18,7 @@ _SWEEP_SECONDS = 0.2
 _BACKLOG = 1024
 _GOODBYE_SECONDS = 2.0
 _LOOK_SECONDS = 0.01
+_SETTLE_SECONDS = 0.25
 
 
 class AdmissionListener:
@@ -67,14 +68,14 @@ class AdmissionListener:
 
         For `delay_seconds` everything is served as before, but each answer closes its connection, so that
         callers move on while the rest of the cluster learns that this server goes. Then nobody is accepted
-        any more, idle connections close, and requests under way get up to `timeout_seconds`.
+        any more, idle connections close, and requests under way get up to `timeout_seconds`. Somebody who
+        connected in the last moment gets a little time to send the request that is on its way.
         """
         self.traffic.draining = True
         await asyncio.sleep(delay_seconds)
         if self._server is not None:
             self._server.close()
-        self.traffic.close_idle()
-        finished = await self._wait_for_connections(timeout_seconds)
+        finished = await self._see_off(timeout_seconds, min(delay_seconds, _SETTLE_SECONDS))
         await self.stop()
         return finished
 
@@ -89,12 +90,15 @@ class AdmissionListener:
         # Cut connections are told so by the loop, one round later.
         await asyncio.sleep(0)
 
-    async def _wait_for_connections(self, timeout_seconds: float) -> bool:
-        until = time.monotonic() + timeout_seconds
-        while self.traffic.connections:
-            if time.monotonic() >= until:
+    async def _see_off(self, timeout_seconds: float, settle_seconds: float) -> bool:
+        began = now = time.monotonic()
+        settle_ns = int(settle_seconds * SECOND_NS)
+        while self.traffic.connections or now < began + settle_seconds:
+            if now >= began + timeout_seconds:
                 return False
+            self.traffic.close_idle(time.monotonic_ns() - settle_ns)
             await asyncio.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
         return True
 
     async def _keep_sweeping(self) -> None:

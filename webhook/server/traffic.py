@@ -52,8 +52,8 @@ class Expirable(Protocol):
     def expire(self, now_ns: int) -> None:
         """Answer or close, because the patience ended."""
 
-    def close_if_idle(self) -> None:
-        """Close unless a request is under way."""
+    def close_if_idle(self, since_ns: int) -> None:
+        """Close if nothing is under way, and was not since this monotonic time."""
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -79,10 +79,10 @@ class Traffic:
         for connection in late:
             connection.expire(now_ns)
 
-    def close_idle(self) -> None:
-        """Close every connection on which nothing is under way."""
+    def close_idle(self, since_ns: int) -> None:
+        """Close every connection that waits for a request since `since_ns`, monotonic, or longer."""
         for connection in tuple(self.connections):
-            connection.close_if_idle()
+            connection.close_if_idle(since_ns)
 
     def abort(self) -> None:
         """Cut every connection."""
