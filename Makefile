@@ -39,6 +39,14 @@ lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: demo
+demo: $(STAMP) ## a dozen AdmissionReviews over verified TLS, decided and explained
+	$(BIN)/python -m docs.demo
+
+.PHONY: bench
+bench: $(STAMP) ## latency and throughput of the real server beside a bare handler
+	$(BIN)/python -m bench.admission
+
 .PHONY: format
 format: $(STAMP) ## reformat the code
 	$(BIN)/ruff check --fix --select I .
