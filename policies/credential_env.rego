@@ -54,12 +54,10 @@ deny contains violation if {
 	some list in container_lists
 	some i, container in input.request.object.spec[list]
 	some j, entry in container.env
-	suspects[upper(entry.name)]
-	is_string(entry.value)
-	finding := judge_suspect(upper(entry.name), entry.value)
+	found := finding(suspects[upper(entry.name)], entry.value)
 	not credential_shape(entry.value)
 	not excepted(entry)
-	violation := report(labels[list], container, entry, ["spec", list, i, "env", j], finding.what, finding.rule)
+	violation := report(labels[list], container, entry, ["spec", list, i, "env", j], found.what, found.rule)
 }
 
 report(label, container, entry, path, what, rule) := {
@@ -78,10 +76,17 @@ all_values := concat("\n", [entry.value |
 	is_string(entry.value)
 ])
 
-# Every env name that mentions a credential; entries with valueFrom have no value and take no part.
-suspects := {name | some name in regex.find_n(screen_of_names, all_names, -1)} | extra_suspects
+# By env name that mentions a credential: what the name says of its value. Most Pods have none, or only names
+# such as TOKEN_TTL, and are done here.
+suspects := {name: kind |
+	some name in mentions | extra_names
+	kind := kind_of(name)
+}
 
-all_names := upper(concat("\n", [entry.name |
+mentions := {name | some name in regex.find_n(screen_of_names, all_names, -1)}
+
+# Entries with valueFrom have no value and take no part. No name holds an equals sign.
+all_names := upper(concat("=", [entry.name |
 	some list in container_lists
 	some container in input.request.object.spec[list]
 	some entry in container.env
@@ -89,16 +94,16 @@ all_names := upper(concat("\n", [entry.name |
 	is_string(entry.name)
 ]))
 
-extra_suspects := {name |
+extra_names := {name |
 	some pattern in input.parameters.extra_names
-	some name in split(all_names, "\n")
-	glob.match(upper(pattern), ["\n"], name)
+	some name in split(all_names, "=")
+	glob.match(upper(pattern), ["="], name)
 }
 
 # Exceptions by parameter: names as globs, values as RE2 expressions that match the whole value.
 excepted(entry) if {
 	some pattern in input.parameters.allowed_names
-	glob.match(upper(pattern), ["\n"], upper(entry.name))
+	glob.match(upper(pattern), ["="], upper(entry.name))
 }
 
 excepted(entry) if {
@@ -108,13 +113,13 @@ excepted(entry) if {
 
 # ---- names -----------------------------------------------------------------------------------------------
 
-screen_of_names := `[^\n]*(?:PASS|PWD|SECRET|TOKEN|CREDENTIAL|CREDS|API_?KEY|[A-Z][_.-]?KEY|COOKIE|_AUTH)[^\n]*`
+screen_of_names := `[^=]*(?:PASS|PWD|SECRET|TOKEN|CREDENTIAL|CREDS|API_?KEY|[A-Z][_.-]?KEY|COOKIE|_AUTH)[^=]*`
 
 # A name that ends like this holds a password.
 password_name := `(?:PASSWO?R?D|PASSWORT|PASSPHRASE|PASSCODE|(?:^|[_.-])PASS|[_.-]PWD)$`
 
 # A name that ends like this holds a token, key or shared secret.
-secret_name := concat("", [
+credential_name := concat("", [
 	`(?:TOKEN|SECRET|ERLANG_COOKIE|DOCKER_AUTH_CONFIG|(?:VAULT|APPROLE)_SECRET_ID|SECRET_KEY_BASE`,
 	`|ACCESS[_.-]?KEY(?:[_.-]?ID)?`,
 	`|(?:API|SECRET|PRIVATE|ENCRYPTION|DECRYPTION|SIGNING|MASTER|FERNET|ACCOUNT|STORAGE|SHARED|LICENSE`,
@@ -139,31 +144,34 @@ descriptive_name := concat("", [
 	`|SERVER|SERVICE|SIZE|SOCK|SOURCE|STORE|STRENGTH|SUBJECT|SUFFIX|TIMEOUT|TTL|TYPE|URI|URL|USER|USERNAME|VERSION)$`,
 ])
 
-judge_suspect(name, value) := {"rule": "name", "what": "a literal password"} if {
+kind_of(name) := "password" if {
 	regex.match(password_name, name)
 	not regex.match(innocent_name, name)
-	not reference(value)
-	not placeholder(value)
-	not switch(value)
-	not location(value)
-} else := {"rule": "name", "what": "a literal credential"} if {
-	named_as_secret(name)
+} else := "credential" if {
+	named_as_credential(name)
 	not regex.match(innocent_name, name)
-	not reference(value)
-	not placeholder(value)
-	not switch(value)
-	not regex.match(`^[0-9]{1,6}$`, value)
-	not location(value)
-} else := {"rule": "entropy", "what": "what looks like a random credential"} if {
+} else := "mention" if {
 	not regex.match(descriptive_name, name)
 	not regex.match(innocent_name, name)
+}
+
+named_as_credential(name) if regex.match(credential_name, name)
+
+named_as_credential(name) if extra_names[name]
+
+literals := {"password": "a literal password", "credential": "a literal credential"}
+
+finding(kind, value) := {"rule": "name", "what": literals[kind]} if {
+	not reference(value)
+	not placeholder(value)
+	not switch(value)
+	not location(value)
+	not small_number(kind, value)
+} else := {"rule": "entropy", "what": "what looks like a random credential"} if {
+	kind == "mention"
 	not reference(value)
 	looks_random(value)
 }
-
-named_as_secret(name) if regex.match(secret_name, name)
-
-named_as_secret(name) if extra_suspects[name]
 
 # ---- values that are no credential -----------------------------------------------------------------------
 
@@ -182,6 +190,9 @@ reference_value := concat("", [
 switch(value) if lower(value) in {"true", "false", "yes", "no", "on", "off", "enabled", "disabled", "0", "1"}
 
 switch(value) if regex.match(`^[0-9]{1,6}(?:ns|us|ms|s|m|h|d)$`, value)
+
+# MAX_TOKEN=4096; but a password may be a number.
+small_number("credential", value) if regex.match(`^[0-9]{1,6}$`, value)
 
 # Where a credential lies: a path, or a URL that carries no password.
 location(value) if {

@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tests.unit.policies.judging import CORE, core_policy
 from webhook.cli.webhook_config import OWN_NAMESPACE, SYSTEM_NAMESPACE
 from webhook.settings.groups import Settings
 from webhook.settings.loader import load_settings
@@ -145,3 +146,8 @@ def test_the_image_holds_what_the_settings_expect() -> None:
         if line.startswith("!")
     }
     assert sent == copied
+
+
+@pytest.mark.parametrize("policy", CORE)
+def test_gradate_would_admit_itself(policy: str) -> None:
+    assert core_policy(policy).deny(pod_spec()) == []
