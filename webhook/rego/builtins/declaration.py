@@ -1,5 +1,6 @@
 """The record that declares one builtin: its name, its signature and the function behind it."""
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,15 @@ def declare(
         deprecated=deprecated,
         void=result is None,
     )
+
+
+def deferred(module: str, name: str) -> Callable[..., Any]:
+    """Give a function that loads the one behind it when it is first called: for what takes long to import."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*arguments)
+
+    return call
 
 
 def _named(types: Mapping[str, Type] | Sequence[Type]) -> tuple[Parameter, ...]:
