@@ -26,7 +26,8 @@ from bench.review import SIZE_BYTES
 from webhook.tls.folder import CertificateFolder
 
 RESULTS = ROOT / "bench" / "results"
-BARE = "bare aiohttp, no policy"
+BARE = "bare handler"
+_PLAIN_WIDTH = 100  # of a log or a file, which has none of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def main(
     rounds: int,
 ) -> None:
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PLAIN_WIDTH)
     with tempfile.TemporaryDirectory(prefix="gradate-bench-") as folder, ExitStack() as stack:
         certificates = issue_certificates(Path(folder) / "certs")
         servers = {BARE: stack.enter_context(_serve_bare(Path(folder), certificates))}

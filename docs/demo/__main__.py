@@ -23,6 +23,7 @@ from rich.text import Text
 from bench.local_server import ROOT, LocalServer, ServerError, issue_certificates, serve_gradate
 from docs.demo.reviews import Scene, load_scenes
 
+_PLAIN_WIDTH = 120  # of a log or a file, which has none of its own
 OWN_POLICY = Path(__file__).parent / "own_policy.rego"
 
 
@@ -42,6 +43,8 @@ class Answer:
 def main() -> int:
     """Run the demonstration and give the exit code."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PLAIN_WIDTH)
     scenes = load_scenes()
     with tempfile.TemporaryDirectory(prefix="gradate-demo-") as name:
         folder = Path(name)
@@ -148,7 +151,8 @@ def _show(console: Console, number: int, scene: Scene, answer: Answer, wrong: li
         )
     for text in wrong:
         details.append(f"NOT AS EXPECTED: {text}\n", "bold white on red")
-    console.print(Padding(details, (0, 0, 0, 12)))
+    details.rstrip()
+    console.print(Padding(details, (0, 0, 1, 12), expand=False))
 
 
 def _verdict(answer: Answer) -> tuple[str, str]:
