@@ -56,7 +56,10 @@ class Row:
 @click.option(
     "--workers", default=[1, 2], multiple=True, show_default=True, help="Worker processes of Gradate."
 )
-@click.option("--policies", type=click.Path(path_type=Path, exists=True), default=ROOT / "policies")
+@click.option(
+    "--policies", type=click.Path(path_type=Path, exists=True), default=ROOT / "policies", help="Folder."
+)
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=RESULTS, help="Folder.")
 @click.option("--rounds", default=1, show_default=True, help="Repetitions; the best round by p50 is kept.")
 def main(
     *,
@@ -65,6 +68,7 @@ def main(
     connections: Sequence[int],
     workers: Sequence[int],
     policies: Path,
+    results: Path,
     rounds: int,
 ) -> None:
     console = Console()
@@ -87,7 +91,7 @@ def main(
         memory = {name: round(server.resident_mib(), 1) for name, server in servers.items()}
         ready = {name: round(server.ready_seconds, 2) for name, server in servers.items()}
     _print(console, rows, memory, ready)
-    console.print(f"written to {_write(rows, memory, ready)}", soft_wrap=True)
+    console.print(f"written to {_write(results, rows, memory, ready)}", soft_wrap=True)
     if any(row.errors for row in rows):
         console.print("[red]some requests were not answered as they should be[/red]")
         sys.exit(1)
@@ -125,7 +129,9 @@ def _measure(name: str, server: LocalServer, connections: int, warm_up: float, d
 
 def _print(console: Console, rows: Sequence[Row], memory: dict[str, float], ready: dict[str, float]) -> None:
     table = Table(
-        title=f"AdmissionReview of {SIZE_BYTES:,} bytes, keep-alive TLS, {os.cpu_count()} cores shared"
+        title=f"AdmissionReview of {SIZE_BYTES:,} bytes over keep-alive TLS; load and servers share "
+        f"{os.cpu_count()} cores",
+        caption="bare handler: aiohttp, uvloop and msgspec allow every review, without any policy",
     )
     table.add_column("connections", justify="right")
     table.add_column("server")
@@ -151,7 +157,7 @@ def _print(console: Console, rows: Sequence[Row], memory: dict[str, float], read
         console.print(f"{name}: ready in {ready[name]:.2f} s, {mib:.0f} MiB resident after the load")
 
 
-def _write(rows: Sequence[Row], memory: dict[str, float], ready: dict[str, float]) -> Path:
+def _write(folder: Path, rows: Sequence[Row], memory: dict[str, float], ready: dict[str, float]) -> Path:
     now = datetime.now(UTC)
     document = {
         "measured_at": now.isoformat(timespec="seconds"),
@@ -164,10 +170,10 @@ def _write(rows: Sequence[Row], memory: dict[str, float], ready: dict[str, float
         "resident_mib": memory,
         "ready_seconds": ready,
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"admission-{now:%Y%m%dT%H%M%SZ}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"admission-{now:%Y%m%dT%H%M%SZ}.json"
     path.write_text(json.dumps(document, indent=2) + "\n")
-    return path.relative_to(ROOT)
+    return path
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.unit.policies.judging import CORE, core_policy
+from tests.support.core_policies import CORE, core_policy
 from webhook.cli.webhook_config import OWN_NAMESPACE, SYSTEM_NAMESPACE
 from webhook.settings.groups import Settings
 from webhook.settings.loader import load_settings

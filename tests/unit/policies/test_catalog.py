@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.unit.policies.judging import CORE, ROOT, compile_texts, core_catalog, core_policy
+from tests.support.core_policies import CORE, ROOT, compile_texts, core_catalog, core_policy
 from webhook.policy.metadata import EnforcementAction
 
 TESTS = {source.path: source for source in core_catalog().tests}

@@ -1,6 +1,5 @@
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.policies.judging import core_policy
+from tests.support.clocks import SystemClock
+from tests.support.core_policies import core_policy
 from webhook.engines.regopy import build_regopy_evaluator
 from webhook.ports.evaluator import Purpose
 
@@ -160,16 +160,8 @@ def test_placeholders_can_be_reported_too() -> None:
     assert findings(deny(*entries, allow_placeholders=False)) == {0: "name"}
 
 
-class RealClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
-
-
 async def test_regopy_agrees_on_the_whole_table() -> None:
-    evaluator = await build_regopy_evaluator(core_policy("credential-env").version, RealClock())
+    evaluator = await build_regopy_evaluator(core_policy("credential-env").version, SystemClock())
     cases = list(CASES.values())
     pod = spec(*(case.env for case in cases))
     document = {"request": {"object": {"spec": pod}}, "parameters": {}}

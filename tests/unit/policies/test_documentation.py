@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.policies.judging import ROOT, compile_texts, core_policy
+from tests.support.core_policies import ROOT, compile_texts, core_policy
 from webhook.policy.catalog import read_catalog
 from webhook.rego.ast import Source
 

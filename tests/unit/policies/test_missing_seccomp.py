@@ -4,7 +4,7 @@ from typing import Any
 import jsonpatch
 import pytest
 
-from tests.unit.policies.judging import core_policy
+from tests.support.core_policies import core_policy
 
 CONFINED = {"RuntimeDefault", "Localhost"}
 PROFILES = [None, "RuntimeDefault", "Localhost", "Unconfined"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.policies.judging import core_policy
+from tests.support.core_policies import core_policy
 
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/, as of Kubernetes 1.37.
 SAFE = [

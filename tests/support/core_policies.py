@@ -11,7 +11,7 @@ from webhook.rego.compiler import compile_modules
 from webhook.rego.program import Program
 from webhook.rego.values import UNDEFINED
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 CORE = ("credential-env", "missing-seccomp", "unsafe-sysctls")
 Json = dict[str, Any]
 

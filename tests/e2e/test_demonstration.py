@@ -1,0 +1,39 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from bench.admission import main as bench
+from docs.demo.reviews import load_scenes
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_demonstration_decides_every_scene_as_expected() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "docs.demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stdout
+    scenes = load_scenes()
+    assert len(scenes) >= 12
+    assert f"{len(scenes)} of {len(scenes)} decisions as expected" in shown.stdout
+
+
+def test_the_benchmark_measures_gradate_beside_a_bare_handler(tmp_path: Path) -> None:
+    brief = ["--duration", "0.3", "--warm-up", "0.1", "--connections", "2", "--workers", "1"]
+    result = CliRunner().invoke(bench, [*brief, "--results", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    (path,) = tmp_path.glob("admission-*.json")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert [(row["server"], row["connections"], row["errors"]) for row in document["rows"]] == [
+        ("bare handler", 2, 0),
+        ("gradate, 1 worker", 2, 0),
+    ]
+    assert all(row["requests"] > 10 and row["p50_us"] <= row["p99_us"] for row in document["rows"])
