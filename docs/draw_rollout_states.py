@@ -17,7 +17,9 @@ def draw() -> str:
     """Give the page: a Mermaid diagram and the table in words."""
     lines = [_INTRODUCTION, "```mermaid", "stateDiagram-v2"]
     for source, target in dict.fromkeys((arrow.source, arrow.target) for arrow in ARROWS):
-        events = dict.fromkeys(arrow.event for arrow in ARROWS if (arrow.source, arrow.target) == (source, target))
+        events = dict.fromkeys(
+            arrow.event for arrow in ARROWS if (arrow.source, arrow.target) == (source, target)
+        )
         lines.append(f"    {_node(source)} --> {target}: {', '.join(events)}")
     lines += ["```", "", "| from | what | to | when |", "|---|---|---|---|"]
     lines += [

@@ -27,6 +27,7 @@ class Hold(StrEnum):
     UNREADABLE = "evidence cannot be read"
     NO_REPORT = "no replica has reported yet"
     STALE = "no replica has reported lately"
+    CLOCK = "a replica's clock is ahead of the leader's"
     NO_DATA = "no workload has been seen yet"
 
 
@@ -80,9 +81,11 @@ def _hold(evidence: Evidence | None, now_ns: int) -> Hold | None:
         return Hold.UNREADABLE
     if evidence.reported_ns is None:
         return Hold.NO_REPORT
-    # A report from the future means that a clock has jumped: nothing can be said of its age.
-    if abs(now_ns - evidence.reported_ns) > STALE_AFTER_NS:
+    age_ns = now_ns - evidence.reported_ns
+    if age_ns > STALE_AFTER_NS:
         return Hold.STALE
+    if age_ns < -STALE_AFTER_NS:
+        return Hold.CLOCK
     return None if evidence.workloads else Hold.NO_DATA
 
 

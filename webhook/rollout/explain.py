@@ -129,6 +129,8 @@ def _needs(rollout: Rollout, assessment: Assessment) -> list[str]:
         needs.append("`gradate rollout resume`")
     if assessment.hold is Hold.NO_DATA:
         needs.append("a first workload")
+    elif assessment.hold is Hold.CLOCK:
+        needs.append("clocks that agree")
     elif assessment.hold is not None:
         needs.append("replicas that report and a store that can be read")
     rest_ns = rollout.current_step.duration_ns - assessment.served_ns

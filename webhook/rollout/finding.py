@@ -97,6 +97,11 @@ class Finding:
     """When the same owner came back without the violation."""
 
     @property
+    def awaits_review(self) -> bool:
+        """Whether somebody should judge it."""
+        return self.disputed or (self.verdict is Verdict.UNREVIEWED and self.kind is not FindingKind.AGREED)
+
+    @property
     def time_to_fix_ns(self) -> int | None:
         """How long the violation lived, when it was fixed."""
         return None if self.fixed_ns is None else max(self.fixed_ns - self.first_seen_ns, 0)

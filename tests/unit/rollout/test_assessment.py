@@ -21,7 +21,7 @@ ROLLOUT = begun()  # its step takes 72 hours
         (Evidence(), Hold.NO_REPORT),
         (evidence(0), Hold.NO_DATA),
         (evidence(reported_ns=NOW - STALE_AFTER_NS - 1), Hold.STALE),
-        (evidence(reported_ns=NOW + STALE_AFTER_NS + 1), Hold.STALE),
+        (evidence(reported_ns=NOW + STALE_AFTER_NS + 1), Hold.CLOCK),
         (evidence(), None),
     ],
 )

@@ -1,0 +1,247 @@
+import asyncio
+import sqlite3
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.rollouts import NOW, begun, started
+from webhook.ports.store import (
+    EvidenceBatch,
+    FindingQuery,
+    SeenWorkload,
+    Store,
+    StoreCorrupt,
+    StoreFull,
+    StoreReadOnly,
+    StoreTooNew,
+    StoreUnavailable,
+)
+from webhook.rollout.explain import explain
+from webhook.rollout.finding import Standing, WorkloadDigest
+from webhook.stores.sqlite.connection import SqliteOptions, translate
+from webhook.stores.sqlite.schema import LATEST
+from webhook.stores.sqlite.store import SqliteStore
+
+NEW = "sha256:new"
+
+
+def opened(path: Path, **options: Any) -> SqliteStore:
+    return SqliteStore(SqliteOptions(path, **options))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.sqlite3"
+
+
+def batch(first: int, count: int) -> EvidenceBatch:
+    return EvidenceBatch(
+        "one",
+        NOW,
+        workloads=[SeenWorkload(NEW, WorkloadDigest(f"{n:032x}")) for n in range(first, first + count)],
+    )
+
+
+def test_it_is_a_store(path: Path) -> None:
+    store: Store = opened(path)
+    asyncio.run(store.aclose())
+
+
+async def test_what_is_stored_is_there_after_a_restart(path: Path) -> None:
+    store = opened(path)
+    await store.commit(started())
+    await store.aclose()
+    again = opened(path)
+    assert len(await again.rollouts()) == 1
+    await again.aclose()
+
+
+async def test_the_file_can_be_read_by_its_owner_only(path: Path) -> None:
+    store = opened(path)
+    await store.record(batch(0, 1))
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    await store.aclose()
+    assert modes == {0o600}
+
+
+async def test_a_store_of_a_newer_release_is_refused_with_the_reason(path: Path) -> None:
+    await opened(path).aclose()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {LATEST + 1}")
+    connection.close()
+    with pytest.raises(StoreTooNew, match=f"schema {LATEST + 1}, this release knows {LATEST}"):
+        opened(path)
+
+
+def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreCorrupt, match="another program"):
+        opened(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"not a database, but long enough to look at" * 100)
+    with pytest.raises(StoreCorrupt, match="restore a back-up"):
+        opened(path)
+
+
+def _damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 6_000] = b"\xff" * 6_000
+    path.write_bytes(content)
+
+
+async def test_a_damaged_file_is_found_at_the_start(path: Path) -> None:
+    store = opened(path)
+    for first in range(0, 4_000, 1_000):
+        await store.record(batch(first, 1_000))
+    await store.aclose()
+    _damage(path)
+    with pytest.raises(StoreCorrupt, match="damaged"):
+        opened(path)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="missing"):
+        opened(tmp_path / "missing" / "store.sqlite3")
+
+
+async def test_a_full_disk_stops_writing_and_nothing_else(path: Path) -> None:
+    store = opened(path, max_bytes=400_000)
+    await store.record(batch(0, 100))
+    with pytest.raises(StoreFull, match="no room left"):
+        await store.record(batch(1_000, 50_000))
+    assert (await store.evidence(NEW, None)).workloads == 100
+    await store.record(batch(0, 101))
+    assert (await store.evidence(NEW, None)).workloads == 101
+    await store.aclose()
+
+
+async def test_a_store_opened_for_reading_is_not_written(path: Path) -> None:
+    writer = opened(path)
+    await writer.commit(started())
+    reader = opened(path, read_only=True)
+    assert len(await reader.rollouts()) == 1
+    with pytest.raises(StoreReadOnly, match="for reading only"):
+        await reader.record(batch(0, 1))
+    await reader.aclose()
+    await writer.aclose()
+
+
+async def test_waiting_for_another_writer_ends(path: Path) -> None:
+    store = opened(path, busy_seconds=0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="another process"):
+        await store.record(batch(0, 1))
+    assert (await store.evidence(NEW, None)).workloads == 0  # reading goes on
+    other.execute("ROLLBACK")
+    other.close()
+    await store.record(batch(0, 1))
+    await store.aclose()
+
+
+async def test_a_closed_store_says_so(path: Path) -> None:
+    store = opened(path)
+    await store.aclose()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await store.generation()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_FULL, StoreFull),
+        (sqlite3.SQLITE_READONLY, StoreReadOnly),
+        (sqlite3.SQLITE_BUSY, StoreUnavailable),
+        (sqlite3.SQLITE_LOCKED, StoreUnavailable),
+        (sqlite3.SQLITE_CORRUPT, StoreCorrupt),
+        (sqlite3.SQLITE_NOTADB, StoreCorrupt),
+        (sqlite3.SQLITE_CANTOPEN, StoreUnavailable),
+        (sqlite3.SQLITE_IOERR, StoreUnavailable),
+        (sqlite3.SQLITE_READONLY | 4 << 8, StoreReadOnly),  # an extended code
+    ],
+)
+def test_every_error_of_sqlite_has_a_meaning(code: int, kind: type[Exception]) -> None:
+    error = sqlite3.OperationalError("something")
+    error.sqlite_errorcode = code
+    translated = translate(error, Path("store.sqlite3"))
+    assert type(translated) is kind
+    assert str(translated).startswith("store.sqlite3: ")
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+async def test_a_back_up_is_a_whole_store_taken_while_others_write(path: Path, tmp_path: Path) -> None:
+    store = opened(path)
+    await store.record(batch(0, 1_000))
+    target = tmp_path / "backup.sqlite3"
+    await asyncio.gather(store.back_up(target), store.record(batch(1_000, 1_000)))
+    await store.aclose()
+    assert _names(tmp_path) == ["backup.sqlite3", "store.sqlite3"]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    restored = opened(target)
+    assert (await restored.evidence(NEW, None)).workloads in (1_000, 2_000)
+    await restored.aclose()
+
+
+async def test_a_back_up_to_nowhere_is_refused(path: Path, tmp_path: Path) -> None:
+    store = opened(path)
+    with pytest.raises(StoreUnavailable):
+        await store.back_up(tmp_path / "missing" / "backup.sqlite3")
+    await store.aclose()
+
+
+def _fill(path: Path, workloads: int, findings: int) -> None:
+    """Write straight to the tables: what is measured is reading."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(
+        "CREATE TEMP TABLE n AS WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)"
+        " SELECT i, CAST(printf('%016d', i) AS BLOB) AS workload FROM n",
+        (workloads,),
+    )
+    connection.execute("INSERT INTO digest VALUES (1, ?)", (NEW,))
+    connection.execute(
+        "INSERT INTO workload SELECT 1, workload, CASE WHEN i < ? THEN 3 ELSE 0 END FROM n", (findings,)
+    )
+    connection.execute("INSERT INTO workload_count VALUES (1, ?, 1)", (workloads,))
+    connection.execute("INSERT INTO replica VALUES ('one', ?, 0)", (NOW,))
+    connection.execute(
+        "INSERT INTO finding SELECT 'f-' || i, 1, 'p', 'deny', 'newly-denied', workload, 'ns-' || (i % 200),"
+        " 'Deployment/' || i, i, i, 1, CAST('{}' AS BLOB), 'unreviewed', NULL, 0, NULL FROM n WHERE i < ?",
+        (findings,),
+    )
+    connection.commit()
+    connection.close()
+
+
+async def test_status_is_quick_with_a_hundred_thousand_findings_and_a_million_workloads(path: Path) -> None:
+    await opened(path).aclose()
+    _fill(path, workloads=1_000_000, findings=100_000)
+    store = opened(path)
+    took: list[float] = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        seen = await store.evidence(NEW, None)
+        queue = await store.findings(FindingQuery(version=NEW, awaits_review=True))
+        waiting = await store.count_findings(FindingQuery(version=NEW, awaits_review=True))
+        explain(begun(), seen, NOW)
+        took.append(time.perf_counter() - begin)
+    await store.aclose()
+    assert (seen.workloads, seen.standing(Standing.UNREVIEWED), len(queue), waiting) == (
+        1_000_000,
+        100_000,
+        100,
+        100_000,
+    )
+    assert min(took) < 0.2
