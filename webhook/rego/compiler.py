@@ -12,12 +12,12 @@ import msgspec
 
 from webhook.rego import ir
 from webhook.rego.ast import Body, Module, Source
-from webhook.rego.errors import COMPILE_ERROR, CompileError, Diagnostic, Location
+from webhook.rego.errors import COMPILE_ERROR, NOWHERE, CompileError, Diagnostic, Location
 from webhook.rego.parser import VersionChoice, parse_module, parse_query, parse_ref
 from webhook.rego.plan.policy import EntryPoint, Query, plan_policy
 from webhook.rego.program import Program
 from webhook.rego.resolve.queries import ResolvedQuery, resolve_query
-from webhook.rego.resolve.resolution import Options, Resolution, resolve
+from webhook.rego.resolve.resolution import DEFAULT_OPTIONS, Options, Resolution, resolve
 
 QUERY_PLAN = "query"
 """Name of the plan that a compiled query has."""
@@ -41,29 +41,38 @@ def compile_modules(
     entrypoints: Sequence[str],
     data: Mapping[Any, Any] | None = None,
     version: VersionChoice = "auto",
-    strict: bool = False,
-    print_enabled: bool = False,
+    options: Options = DEFAULT_OPTIONS,
     strict_builtin_errors: bool = False,
+    instrument: bool = False,
 ) -> Program:
     """Compile sources into a program that gives the values of `entrypoints`, such as `data.authz.allow`.
 
-    `data` are the base documents of evaluations that bring none. The entry points of the program have the names given.
+    `data` are the base documents of evaluations that bring none. The entry points of the program have the names given;
+    the program is instrumented for coverage on request.
 
     Raises:
         CompileError: something is wrong; it carries everything found.
 
     """
-    resolution = load_modules(sources, version=version, strict=strict, print_enabled=print_enabled, data=data)
+    resolution = load_modules(sources, version=version, options=options, data=data)
     policy = plan_entry_points(resolution, entrypoints)
-    return Program(policy, entrypoints, data=data, strict_builtin_errors=strict_builtin_errors)
+    try:
+        return Program(
+            policy,
+            entrypoints,
+            data=data,
+            strict_builtin_errors=strict_builtin_errors,
+            instrument=instrument,
+        )
+    except RecursionError:
+        raise _too_deep(NOWHERE) from None
 
 
 def load_modules(
     sources: Sequence[Source],
     *,
     version: VersionChoice = "auto",
-    strict: bool = False,
-    print_enabled: bool = False,
+    options: Options = DEFAULT_OPTIONS,
     data: Mapping[Any, Any] | None = None,
 ) -> Resolution:
     """Parse and resolve sources; what comes out can be planned for many entry points and queries.
@@ -81,15 +90,11 @@ def load_modules(
             found += error.diagnostics
     if found:
         raise CompileError(tuple(found))
-    return resolve_modules(modules, strict=strict, print_enabled=print_enabled, data=data)
+    return resolve_modules(modules, options=options, data=data)
 
 
 def resolve_modules(
-    modules: Sequence[Module],
-    *,
-    strict: bool = False,
-    print_enabled: bool = False,
-    data: Mapping[Any, Any] | None = None,
+    modules: Sequence[Module], *, options: Options = DEFAULT_OPTIONS, data: Mapping[Any, Any] | None = None
 ) -> Resolution:
     """Resolve modules that are parsed already.
 
@@ -98,9 +103,9 @@ def resolve_modules(
 
     """
     try:
-        return resolve(modules, options=Options(strict, print_enabled), data=data)
+        return resolve(modules, options=options, data=data)
     except RecursionError:
-        raise _too_deep(modules[0].location if modules else Location("", 0, 0)) from None
+        raise _too_deep(modules[0].location if modules else NOWHERE) from None
 
 
 def plan_entry_points(resolution: Resolution, entrypoints: Sequence[str]) -> ir.Policy:
@@ -112,9 +117,9 @@ def plan_entry_points(resolution: Resolution, entrypoints: Sequence[str]) -> ir.
     """
     refs = [EntryPoint(name, parse_ref(name)) for name in entrypoints]
     try:
-        return plan_policy(resolution.tree, refs)
+        return plan_policy(resolution.tree, resolution.texts, refs)
     except RecursionError:
-        raise _too_deep(Location("", 0, 0)) from None
+        raise _too_deep(NOWHERE) from None
 
 
 def compile_query(resolution: Resolution, text: str, *, path: str = "<query>") -> CompiledQuery:
@@ -130,7 +135,8 @@ def compile_query(resolution: Resolution, text: str, *, path: str = "<query>") -
     body = parse_query(text, path=path)
     try:
         resolved = resolve_query(resolution, body, source)
-        policy = plan_policy(resolution.tree, (), [_query(resolved)])
+        texts = {**resolution.texts, path: text}
+        policy = plan_policy(resolution.tree, texts, (), [_query(resolved)])
     except RecursionError:
         raise _too_deep(body[0].location) from None
     places = tuple(expr.location for expr in body)

@@ -21,19 +21,19 @@ from webhook.rego.ast import (
     With,
 )
 from webhook.rego.builtins.registry import BUILTINS
+from webhook.rego.errors import Location
 from webhook.rego.plan.documents import Documents, is_function
 from webhook.rego.plan.functions import FunctionTable, Node
 from webhook.rego.plan.mocks import ConstantMock, FunctionMock, Mock, Mocks, VariableMock
 from webhook.rego.plan.negation import Hoisting
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
-from webhook.rego.resolve.operators import INTERNAL_PRINT, TEMPLATE_STRING, builtin_name
+from webhook.rego.resolve.operators import BUILTIN_ARITIES, INTERNAL_PRINT, builtin_name
 from webhook.rego.resolve.shapes import is_constant, is_data, operator_name, path_of, plain_term
 from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.variables import Mentions
 
 _EQUALITIES: Final = frozenset({"eq", "equal"})
-_OTHER_ARITIES: Final = {INTERNAL_PRINT: 1, TEMPLATE_STRING: 1}
 
 
 class Bodies:
@@ -57,8 +57,8 @@ class Bodies:
         self._equal_unifies = equal_unifies
         self._documents = Documents(writer, tree, table, mocks, mock_arguments)
         self.terms = Terms(writer, self.body, self._data)
-        self.builtins: set[str] = set()
-        """Builtins that the planned statements call."""
+        self.builtins: dict[str, Location] = {}
+        """Builtins that the planned statements call, each with the place of a call."""
 
     def _data(self, ref: Ref) -> ir.Operand:
         return self._documents.evaluate(ref, self.terms)
@@ -161,14 +161,14 @@ class Bodies:
 
     def _function(self, name: str, call: Call) -> None:
         builtin = BUILTINS.get(name)
-        if builtin is None and name not in _OTHER_ARITIES:
+        if name.startswith("data."):
             node = self._tree.find(path_of(call.operator))
             if node is None:
                 raise LookupError(f"no function {name}")
             function = self._table.rules(node, self._mocks)
             self._apply(function, self.arity(name), call, (ir.INPUT, ir.DATA, *self._mock_arguments))
             return
-        self.builtins.add(name)
+        self.builtins.setdefault(name, self._writer.location)
         if builtin is not None and builtin.relation:
             self._relation(name, builtin.arity, call)
         else:
@@ -177,11 +177,8 @@ class Bodies:
 
     def arity(self, name: str) -> int | None:
         """Give the count of arguments of a function or builtin, `None` for any number."""
-        builtin = BUILTINS.get(name)
-        if builtin is not None:
-            return None if builtin.variadic is not None else builtin.arity
-        if name in _OTHER_ARITIES:
-            return _OTHER_ARITIES[name]
+        if not name.startswith("data."):
+            return BUILTIN_ARITIES[name]
         node = self._tree.find(tuple(name.split(".")[1:]))
         return node.rules[0].arity if node is not None and node.rules else None
 
@@ -222,7 +219,7 @@ class Bodies:
     def _mocked(self, name: str, mock: FunctionMock, call: Call) -> None:
         arity = self.arity(name)
         if not mock.name.startswith("data."):
-            self.builtins.add(mock.name)
+            self.builtins.setdefault(mock.name, self._writer.location)
             self._apply(mock.name, arity, call, ())
             return
         node = self._tree.find(tuple(mock.name.split(".")[1:]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from webhook.rego import ir
-from webhook.rego.ast import Ref, String, Term
+from webhook.rego.ast import Number, Ref, String, Term
 from webhook.rego.plan.functions import FunctionTable, Node, Pattern
 from webhook.rego.plan.mocks import Mocks
 from webhook.rego.plan.terms import Terms
@@ -54,18 +54,45 @@ class Documents:
         node = self._tree
         for index, part in enumerate(ref.path):
             if self._mocks.covers(node.path) and node.path:
-                return terms.follow(ir.DATA, ref.path)
+                return self._base_document(ref.path, terms)
             if not isinstance(part, String):
                 return self._fork(node, ref.path[index:], terms)
             child = node.children.get(part.value)
             if child is None:
-                return terms.follow(ir.DATA, ref.path)
+                return self._base_document(ref.path, terms)
             node = child
             if has_document(node) and not self._mocks.covers(node.path):
                 return terms.follow(self.call(self._table.rules(node, self._mocks)), ref.path[index + 1 :])
         if self._mocks.covers(node.path) and node.path:
-            return terms.follow(ir.DATA, ref.path)
+            return self._base_document(ref.path, terms)
         return self.call(self._table.extent(node, (), self._mocks))
+
+    def _base_document(self, path: tuple[Term, ...], terms: Terms) -> ir.Operand:
+        """Plan a reference into base documents only."""
+        source: ir.Operand = ir.DATA
+        for part in path:
+            if isinstance(part, Number):
+                source = self._numbered(source, part)
+            else:
+                source = terms.follow(source, (part,))
+        return source
+
+    def _numbered(self, source: ir.Operand, number: Number) -> ir.Operand:
+        """Plan a step by a constant number: an array's element, or, as in OPA, an object's key in its JSON form."""
+        writer, result = self._writer, self._writer.local()
+
+        def element() -> None:
+            writer.emit(ir.Dot(source, ir.Constant(number.value), result, location=writer.location))
+            writer.emit(ir.Break(1, location=writer.location))
+
+        def key() -> None:
+            writer.blocks(element)
+            writer.emit(ir.Dot(source, ir.Constant(number.text), result, location=writer.location))
+
+        writer.emit(ir.ResetLocal(result, location=writer.location))
+        writer.blocks(key)
+        writer.emit(ir.IsDefined(result, location=writer.location))
+        return result
 
     def call(self, function: str) -> ir.Local:
         """Plan a call of a rule's function, or of a package's extent."""
@@ -79,7 +106,7 @@ class Documents:
     def _fork(self, node: Node, rest: tuple[Term, ...], terms: Terms) -> ir.Operand:
         """Plan a reference whose next segment below a package is not constant."""
         if not node.children or type(rest[0]) in SCALARS:
-            return terms.follow(ir.DATA, (*map(String, node.path), *rest))
+            return self._base_document((*map(String, node.path), *rest), terms)
         if terms.has_unbound(rest[0]):
             pattern = _pattern(rest)
             return terms.follow(self.call(self._table.extent(node, pattern, self._mocks)), rest)

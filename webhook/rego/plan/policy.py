@@ -5,13 +5,14 @@ Owns the loop that plans functions until none is missing, and the check that non
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from webhook.rego import ir
 from webhook.rego.ast import Body, Ref
-from webhook.rego.errors import NOWHERE
+from webhook.rego.builtins.registry import UNAVAILABLE
+from webhook.rego.errors import NOWHERE, Location
 from webhook.rego.plan.bodies import Bodies
 from webhook.rego.plan.documents import Documents
 from webhook.rego.plan.functions import FunctionTable, Node, Purpose, Request
@@ -19,6 +20,7 @@ from webhook.rego.plan.mocks import NO_MOCKS
 from webhook.rego.plan.rules import RulePlanner, parts_of
 from webhook.rego.plan.writer import Writer
 from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.operators import refuse
 
 RESULT = "result"
 """The key under which an entry point's plan gives its value."""
@@ -46,21 +48,24 @@ class Query(msgspec.Struct, frozen=True):
     """The variable that holds the value of each statement written; `None` for one that is simply true."""
 
 
-def plan_policy(tree: Node, entry_points: Sequence[EntryPoint], queries: Sequence[Query] = ()) -> ir.Policy:
-    """Plan entry points and queries over resolved rules.
+def plan_policy(
+    tree: Node, texts: Mapping[str, str], entry_points: Sequence[EntryPoint], queries: Sequence[Query] = ()
+) -> ir.Policy:
+    """Plan entry points and queries over resolved rules; `texts` has the source of each file, to quote from.
 
     Raises:
-        CompileError: rules would call themselves when they run.
+        CompileError: a builtin that is not available would be called, or rules would call themselves.
 
     """
-    return _PolicyPlanner(tree).run(entry_points, queries)
+    return _PolicyPlanner(tree, texts).run(entry_points, queries)
 
 
 class _PolicyPlanner:
-    def __init__(self, tree: Node) -> None:
+    def __init__(self, tree: Node, texts: Mapping[str, str]) -> None:
         self._tree = tree
+        self._texts = texts
         self._table = FunctionTable()
-        self._builtins: set[str] = set()
+        self._builtins: dict[str, Location] = {}
         self._functions: list[ir.Function] = []
 
     def run(self, entry_points: Sequence[EntryPoint], queries: Sequence[Query]) -> ir.Policy:
@@ -68,8 +73,19 @@ class _PolicyPlanner:
         plans += [self._query(query) for query in queries]
         while self._table.pending:
             self._functions.append(self._function(self._table.pending.popleft()))
-        _check_recursion(self._functions)
+        self._check()
         return ir.Policy(tuple(plans), tuple(self._functions), tuple(sorted(self._builtins)))
+
+    def _note_builtins(self, bodies: Bodies) -> None:
+        for name, location in bodies.builtins.items():
+            self._builtins.setdefault(name, location)
+
+    def _check(self) -> None:
+        findings = Findings()
+        for name in sorted(self._builtins.keys() & UNAVAILABLE.keys()):
+            refuse(name, self._builtins[name], findings)
+        _check_recursion(self._functions, findings)
+        findings.raise_any(self._texts)
 
     def _bodies(self, writer: Writer, *, equal_unifies: bool = True) -> Bodies:
         return Bodies(writer, self._tree, self._table, NO_MOCKS, equal_unifies=equal_unifies)
@@ -104,7 +120,7 @@ class _PolicyPlanner:
             writer.emit(ir.ResultSetAdd(self._object(writer, parts)))
 
         plan = ir.Plan(query.name, (writer.block(fill),))
-        self._builtins |= bodies.builtins
+        self._note_builtins(bodies)
         return plan
 
     def _object(self, writer: Writer, pairs: Iterable[tuple[ir.Operand, ir.Operand]]) -> ir.Local:
@@ -125,7 +141,7 @@ class _PolicyPlanner:
         if request.purpose is Purpose.RULES:
             bodies = Bodies(writer, self._tree, self._table, request.mocks, mock_arguments)
             blocks = RulePlanner(writer, bodies, result, arguments, parts_of(request.node)).blocks()
-            self._builtins |= bodies.builtins
+            self._note_builtins(bodies)
         else:
             documents = Documents(writer, self._tree, self._table, request.mocks, mock_arguments)
             block = writer.block(lambda: documents.extent(request.node, request.pattern, result))
@@ -139,7 +155,7 @@ class _PolicyPlanner:
         )
 
 
-def _check_recursion(functions: Sequence[ir.Function]) -> None:
+def _check_recursion(functions: Sequence[ir.Function], findings: Findings) -> None:
     """Refuse functions that call themselves in a way that the rules' references did not show."""
     calls = {
         function.name: [call.function for call in ir.walk(function.blocks) if isinstance(call, ir.Call)]
@@ -159,8 +175,6 @@ def _check_recursion(functions: Sequence[ir.Function]) -> None:
             waiting[caller].discard(done)
             if not waiting[caller]:
                 free.append(caller)
-    findings = Findings()
     stuck = sorted(name for name, called_names in waiting.items() if called_names)
     if stuck:
         findings.recursion(f"rule {stuck[0].split('.', 1)[1]} is recursive", NOWHERE)
-    findings.raise_any({})

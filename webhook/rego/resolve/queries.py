@@ -42,7 +42,7 @@ def resolve_query(resolution: Resolution, query: Body, source: Source) -> Resolv
     """
     findings = Findings()
     texts = {**resolution.texts, source.path: source.text}
-    operators = Operators(resolution.sources, findings)
+    operators = Operators(resolution.sources, findings, for_tests=resolution.options.for_tests)
     around = Surroundings(
         names=ModuleNames({}),
         operators=operators,

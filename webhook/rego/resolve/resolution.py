@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -45,6 +45,11 @@ class Options(msgspec.Struct, frozen=True):
     """Unused variables, arguments and imports are errors."""
     print_enabled: bool = False
     """Calls of `print` are kept; otherwise they are left out."""
+    for_tests: bool = False
+    """Builtins that are not available may be called where `with` replaces them; planning refuses them elsewhere."""
+
+
+DEFAULT_OPTIONS: Final = Options()
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -61,7 +66,7 @@ class Resolution(msgspec.Struct, frozen=True):
 
 
 def resolve(
-    modules: Sequence[Module], *, options: Options | None = None, data: Mapping[Any, Any] | None = None
+    modules: Sequence[Module], *, options: Options = DEFAULT_OPTIONS, data: Mapping[Any, Any] | None = None
 ) -> Resolution:
     """Resolve and check modules, by all rules of the language; `data` are base documents known now.
 
@@ -69,7 +74,6 @@ def resolve(
         CompileError: something is wrong; it carries everything found.
 
     """
-    options = options or Options()
     return _Resolver(modules, options).run(data or {})
 
 
@@ -131,7 +135,7 @@ class _Resolver:
             check_imports(module, self._findings)
             for rule in module.rules:
                 check_root_shadowing(rule, self._findings)
-        operators = Operators(self._sources, self._findings)
+        operators = Operators(self._sources, self._findings, for_tests=self._options.for_tests)
         around = Surroundings(
             names=names,
             operators=operators,
