@@ -6,12 +6,13 @@ Must not know policies. Nothing is copied deeply: a synthetic Pod shares its par
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from webhook.admission.path import FieldPath, render_path, render_pointer
 from webhook.admission.review import AdmissionRequest, Operation
 
 
-@dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(msgspec.Struct, frozen=True):
     """The Pod that a request would create, directly or by way of a controller."""
 
     kind: str
@@ -84,6 +85,7 @@ _WORKLOADS: dict[tuple[str, str], _Workload] = {
 _WORKLOAD_GROUPS: dict[str, str] = {kind: group for group, kind in _WORKLOADS}
 _POD = ("", "Pod")
 _POD_SUBRESOURCES = frozenset({"ephemeralcontainers", "resize"})
+_ONLY_OBJECTS = frozenset({dict})
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -196,10 +198,10 @@ def _check_env(containers: list[dict[str, Any]], path: FieldPath) -> ShapeProble
 def _check_objects(items: object, path: FieldPath) -> ShapeProblem | None:
     if type(items) is not list:
         return ShapeProblem(path, "is not a list")
-    for index, item in enumerate(items):
-        if type(item) is not dict:
-            return ShapeProblem((*path, index), "is not an object")
-    return None
+    if set(map(type, items)) <= _ONLY_OBJECTS:
+        return None
+    index = next(index for index, item in enumerate(items) if type(item) is not dict)
+    return ShapeProblem((*path, index), "is not an object")
 
 
 def _show(

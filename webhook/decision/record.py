@@ -51,7 +51,7 @@ def record(request: AdmissionRequest, decision: Decision) -> DecisionRecord:
     """Record a decision."""
     return DecisionRecord(
         uid=request.uid,
-        operation=request.operation.value,
+        operation=request.operation,
         group=request.kind.group,
         version=request.kind.version,
         kind=request.kind.kind,
@@ -61,7 +61,7 @@ def record(request: AdmissionRequest, decision: Decision) -> DecisionRecord:
         username=request.user_info.username,
         dry_run=bool(request.dry_run),
         allowed=decision.allowed,
-        outcome=decision.outcome.value,
+        outcome=decision.outcome,
         code=decision.code,
         patched=bool(decision.patch),
         warnings=len(decision.warnings),
@@ -82,7 +82,7 @@ def _record_verdict(verdict: PolicyVerdict) -> VerdictRecord:
         policy=verdict.policy,
         version=verdict.version,
         digest=verdict.digest,
-        outcome=verdict.outcome.value,
+        outcome=verdict.outcome,
         duration_ns=verdict.duration_ns,
         violations=tuple(map(_record_violation, verdict.violations)),
         error=f"{verdict.error.code}: {verdict.error.message}" if verdict.error else "",
@@ -92,7 +92,7 @@ def _record_verdict(verdict: PolicyVerdict) -> VerdictRecord:
 def _record_violation(violation: Violation) -> dict[str, Any]:
     return {
         "rule": violation.rule,
-        "action": violation.action.value,
+        "action": violation.action,
         "message": violation.message,
         "path": render_path(violation.path),
         "standing": violation.standing,

@@ -24,6 +24,9 @@ _SECRETIVE_NAME: Final = re.compile(
     r"pass|pwd|secret|token|key|cred|auth|private|cert|salt|sign|dsn|conn", re.IGNORECASE
 )
 
+_ESCAPED: Final = re.compile(r"""[\x00-\x1f\x7f"\\<>&]""")
+"""ASCII characters that some JSON encoder writes differently."""
+
 _NEVER_SECRET: Final = frozenset({"true", "false", "null", "none"})
 
 # fmt: off
@@ -93,6 +96,8 @@ def _forms(value: str) -> Iterator[str]:
     """Give the forms in which a policy may print a value: as it is, trimmed, as a JSON string, line by line."""
     yield value
     yield value.strip()
+    if value.isascii() and not _ESCAPED.search(value):
+        return
     for ensure_ascii in (False, True):
         escaped = json.dumps(value, ensure_ascii=ensure_ascii)[1:-1]
         yield escaped
@@ -105,24 +110,26 @@ def _forms(value: str) -> Iterator[str]:
 def _collect(objects: Iterable[object]) -> Iterator[str]:
     """Give what must be hidden: values of secretive names always, others unless they are public anyway."""
     public = set(_EVERYDAY_WORDS)
-    others: list[str] = []
+    entries: list[tuple[str, str]] = []
     waiting: list[object] = list(objects)
+    for root in waiting:
+        if type(root) is dict and root.get("kind") == "Secret":
+            yield from _read_secret(root)
     while waiting:
         node = waiting.pop()
         if type(node) is dict:
-            public.update(node[key] for key in _IDENTIFIERS & node.keys() if type(node[key]) is str)
-            waiting.extend(node.values())
-            env = node.get("env")
-            for name, value in _read_env(env) if type(env) is list else ():
-                if _SECRETIVE_NAME.search(name):
-                    yield value
-                else:
-                    others.append(value)
-            if node.get("kind") == "Secret":
-                yield from _read_secret(node)
+            for key, child in node.items():
+                if type(child) is dict or type(child) is list:
+                    waiting.append(child)
+                    if key == "env" and type(child) is list:
+                        entries += _read_env(child)
+                elif key in _IDENTIFIERS and type(child) is str:
+                    public.add(child)
         elif type(node) is list:
-            waiting.extend(node)
-    yield from (value for value in others if value not in public)
+            waiting += node
+    for name, value in entries:
+        if value not in public or _SECRETIVE_NAME.search(name):
+            yield value
 
 
 def _read_env(env: Iterable[Any]) -> Iterator[tuple[str, str]]:
