@@ -23,6 +23,7 @@ _GROUP_PREFIX = "admission.k8s.io/"
 _SHOWN_CHARACTERS = 64
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _SYNTAX = re.compile(r"JSON is malformed: (?P<what>.*) \(byte (?P<offset>\d+)\)")
+_VALIDATION = re.compile(r"(?P<reason>.*) - at `\$(?P<place>[^`]*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
 _NEITHER_BRACKET_NOR_QUOTE = bytes(byte for byte in range(256) if chr(byte) not in '{}[]"')
 _JSON_TYPES: dict[type, str] = {
@@ -205,8 +206,11 @@ def _check_request(request: AdmissionRequest) -> None:
 
 def _name_field(message: str) -> MalformedReviewError:
     """Turn the decoder's message into a field and a reason."""
-    reason, _, place = message.partition(" - at ")
-    field = "request" + place.strip("`").removeprefix("$")
+    found = _VALIDATION.fullmatch(message)
+    reason, place = (found["reason"], found["place"]) if found else (message, "")
+    if len(reason) > _SHOWN_CHARACTERS * 2:
+        reason = reason[: _SHOWN_CHARACTERS * 2] + "…"
+    field = "request" + place
     missing = _MISSING.fullmatch(reason)
     if missing:
         return MalformedReviewError(f"{field}.{missing['field']}", "is required")

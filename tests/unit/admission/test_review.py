@@ -59,6 +59,8 @@ def test_a_duplicate_key_keeps_its_last_value_as_in_the_api_server() -> None:
         ({"uid": 7}, "request.uid", "expected str, got int"),
         ({"uid": None}, "request.uid", "expected str, got null"),
         ({"operation": "PATCH"}, "request.operation", "invalid enum value 'PATCH'"),
+        ({"operation": "x - at `$.uid`"}, "request.operation", "invalid enum value 'x - at $.uid'"),
+        ({"operation": "X" * 999}, "request.operation", "invalid enum value '" + "X" * 108 + "…"),
         ({"operation": None}, "request.operation", "expected str, got null"),
         ({"kind": "Pod"}, "request.kind", "expected object, got str"),
         ({"kind": {"kind": 1}}, "request.kind.kind", "expected str, got int"),
