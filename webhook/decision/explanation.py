@@ -6,7 +6,7 @@ Written for kubectl, which prints the message after `denied the request:` and ke
 from collections.abc import Iterable, Sequence
 
 from webhook.admission.path import render_path
-from webhook.decision.verdict import Outcome, PolicyVerdict, Violation
+from webhook.decision.verdict import EvaluationProblem, Outcome, PolicyVerdict, Violation
 from webhook.policy.metadata import EnforcementAction, FailureAction
 
 MESSAGE_CHARACTERS = 65_536
@@ -16,20 +16,8 @@ ANNOTATION_CHARACTERS = 4096
 
 def explain_denial(verdicts: Sequence[PolicyVerdict]) -> str:
     """Write the message of a denial: every violation that denies, by policy, with place and remedy."""
-    paragraphs = []
-    total = 0
-    for verdict in verdicts:
-        lines = [_indent(_describe(violation)) for violation in _denying(verdict)]
-        if verdict.error is not None and verdict.failure_action is FailureAction.DENY:
-            lines.append(_indent(f"{_describe_error(verdict)}; its failure action is deny"))
-        if not lines:
-            continue
-        total += len(lines)
-        remedies = dict.fromkeys(v.remediation for v in _denying(verdict) if v.remediation)
-        lines += [_indent(f"Fix: {remedy}") for remedy in remedies]
-        paragraphs.append("\n".join((f"{verdict.policy} {verdict.version}", *lines)))
-    count = f"{_count(total, 'violation')} of {_count(len(paragraphs), 'policy', 'policies')}"
-    return _cut("\n\n".join((count, *paragraphs)))
+    denying = [verdict for verdict in verdicts if _denied(verdict) or _denies_by_error(verdict)]
+    return _cut("\n\n".join((_summarise(denying), *map(_explain_verdict, denying))))
 
 
 def explain_warnings(verdicts: Iterable[PolicyVerdict]) -> tuple[str, ...]:
@@ -42,7 +30,7 @@ def explain_warnings(verdicts: Iterable[PolicyVerdict]) -> tuple[str, ...]:
                 existing = "already in the old object: " if violation.standing else ""
                 warnings.append(f"{source}: {existing}{_describe(violation)}")
         if verdict.error is not None and verdict.failure_action is FailureAction.WARN:
-            warnings.append(f"{source}: {_describe_error(verdict)}")
+            warnings.append(f"{source}: {_describe_error(verdict.error)}")
     return tuple(warnings)
 
 
@@ -55,7 +43,7 @@ def explain_audit(verdicts: Iterable[PolicyVerdict]) -> dict[str, str]:
             continue
         source = f"{verdict.policy}@{verdict.version}"
         detail = verdict.error.code if verdict.error is not None else len(verdict.violations)
-        by_outcome.setdefault(verdict.outcome, []).append(f"{source} ({detail})")
+        by_outcome.setdefault(verdict.outcome.value, []).append(f"{source} ({detail})")
         audited += [
             f"{source}: {_describe(violation)}"
             for violation in verdict.violations
@@ -70,8 +58,33 @@ def explain_audit(verdicts: Iterable[PolicyVerdict]) -> dict[str, str]:
     }
 
 
-def _denying(verdict: PolicyVerdict) -> list[Violation]:
+def _denied(verdict: PolicyVerdict) -> list[Violation]:
     return [violation for violation in verdict.violations if violation.action is EnforcementAction.DENY]
+
+
+def _denies_by_error(verdict: PolicyVerdict) -> bool:
+    return verdict.error is not None and verdict.failure_action is FailureAction.DENY
+
+
+def _summarise(verdicts: Sequence[PolicyVerdict]) -> str:
+    violations = sum(len(_denied(verdict)) for verdict in verdicts)
+    failed = sum(map(_denies_by_error, verdicts))
+    counts = []
+    if violations:
+        noun = "violation" if violations == 1 else "violations"
+        counts.append(f"{violations} {noun} of {_count_policies(len(verdicts) - failed)}")
+    if failed:
+        counts.append(f"{_count_policies(failed)} could not be evaluated")
+    return "; ".join(counts)
+
+
+def _explain_verdict(verdict: PolicyVerdict) -> str:
+    if verdict.error is not None:
+        lines = [f"{_describe_error(verdict.error)}; its failure action is deny"]
+    else:
+        remedies = dict.fromkeys(v.remediation for v in _denied(verdict) if v.remediation)
+        lines = [*map(_describe, _denied(verdict)), *(f"Fix: {remedy}" for remedy in remedies)]
+    return "\n".join((f"{verdict.policy} {verdict.version}", *map(_indent, lines)))
 
 
 def _describe(violation: Violation) -> str:
@@ -79,14 +92,12 @@ def _describe(violation: Violation) -> str:
     return f"{place}: {violation.message}" if place else violation.message
 
 
-def _describe_error(verdict: PolicyVerdict) -> str:
-    if verdict.error is None:
-        return ""
-    return f"could not be evaluated ({verdict.error.code}): {verdict.error.message}"
+def _describe_error(error: EvaluationProblem) -> str:
+    return f"could not be evaluated ({error.code}): {error.message}"
 
 
-def _count(number: int, singular: str, plural: str | None = None) -> str:
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+def _count_policies(number: int) -> str:
+    return "1 policy" if number == 1 else f"{number} policies"
 
 
 def _indent(text: str) -> str:

@@ -137,13 +137,19 @@ def test_an_error_denies_warns_or_allows_by_its_failure_action() -> None:
 
     assert (denied.allowed, denied.code, denied.outcome) == (False, 403, Outcome.DENY)
     assert denied.message == (
-        "1 violation of 1 policy\n\nslow 0.1.0\n"
+        "1 policy could not be evaluated\n\nslow 0.1.0\n"
         "  could not be evaluated (deadline_exceeded): it took too long; its failure action is deny"
     )
     assert (warned.allowed, warned.outcome) == (True, Outcome.WARN)
     assert warned.warnings == ("slow 0.1.0: could not be evaluated (deadline_exceeded): it took too long",)
     assert (allowed.allowed, allowed.outcome, allowed.warnings) == (True, Outcome.ALLOW, ())
     assert allowed.audit_annotations == {"error": "slow@0.1.0 (deadline_exceeded)"}
+
+
+def test_a_denial_tells_violations_and_errors_apart() -> None:
+    message = combine([verdict(violation()), error("deny"), error("deny")]).message
+
+    assert message.startswith("1 violation of 1 policy; 2 policies could not be evaluated\n\n")
 
 
 def test_an_endless_message_says_what_it_leaves_out() -> None:
