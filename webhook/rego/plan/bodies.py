@@ -15,6 +15,7 @@ from webhook.rego.ast import (
     Call,
     Every,
     Expr,
+    Object,
     Ref,
     Term,
     Var,
@@ -33,6 +34,8 @@ from webhook.rego.resolve.shapes import is_constant, is_data, operator_name, pat
 from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.variables import Mentions
 
+_NO_RUNTIME: Final = ConstantMock(Object(()), "{}")
+"""What `opa.runtime` gives in a test that puts it in another's place: OPA's answer when it was told nothing."""
 _EQUALITIES: Final = frozenset({"eq", "equal"})
 
 
@@ -328,7 +331,8 @@ class Bodies:
         if isinstance(value, Ref):
             if is_data(value):
                 return FunctionMock(".".join(("data", *path_of(value))))
-            return FunctionMock(builtin_name(value))
+            name = builtin_name(value)
+            return _NO_RUNTIME if name == "opa.runtime" else FunctionMock(name)
         if is_constant(value):
             return ConstantMock(value, term_text(value))
         values.append(self.terms.evaluate(value))

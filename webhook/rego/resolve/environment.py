@@ -150,6 +150,8 @@ class Environment:
                     if isinstance(node.type, FunctionType)
                     else self._select(node.type, ref.path[index:])
                 )
+            if type(part) in _SCALAR_TYPES and not isinstance(part, String):
+                return ANY
             if not isinstance(part, String):
                 extent = node.extent()
                 return extent if isinstance(extent, FunctionType) else self._select(extent, ref.path[index:])

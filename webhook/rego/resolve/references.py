@@ -78,6 +78,8 @@ class ReferenceCheck:
             if node.type is not None and not node.children:
                 self._leaf(ANY if isinstance(node.type, FunctionType) else node.type, ref, index)
                 return
+            if type(part) in SCALARS and not isinstance(part, String):
+                return
             if not isinstance(part, String):
                 extent = node.extent()
                 keys = ANY if isinstance(extent, FunctionType) else keys_of(extent) or ANY
