@@ -1,11 +1,14 @@
 import asyncio
 import contextlib
 import ssl
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.support.https import FakeDecider, denial, post, review_body, serving, until
 from webhook.server.traffic import SECOND_NS, Limits
+from webhook.tls.context import ServingContext, TlsFiles
+from webhook.tls.folder import CertificateFolder
 
 TENTH_NS = SECOND_NS // 10
 
@@ -304,7 +307,7 @@ async def test_a_request_whose_client_went_away_is_still_decided_and_counted(
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 async def test_an_old_tls_version_is_refused_and_the_next_client_served(
-    context: ssl.SSLContext, trust: ssl.SSLContext, certificates: object
+    context: ssl.SSLContext, trust: ssl.SSLContext
 ) -> None:
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname = False
@@ -329,3 +332,21 @@ async def test_a_tls_handshake_that_never_ends_is_cut_off(
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
         writer.transport.abort()
+
+
+async def test_with_a_client_authority_only_callers_that_it_signed_are_heard(
+    certificates: CertificateFolder, trust: ssl.SSLContext
+) -> None:
+    files = TlsFiles(
+        certificates.serving_certificate, certificates.serving_key, certificates.authority_certificate
+    )
+    known = ssl.create_default_context(cafile=certificates.authority_certificate)
+    known.load_cert_chain(*certificates.issue_client("kube-apiserver", datetime.now(UTC)))
+    demanding = ServingContext(files, datetime.now(UTC)).context
+    async with serving(demanding, trust) as running:
+        async with running.client(known) as client:
+            assert (await client.ask(post(review_body()))).status == 200
+        async with running.client() as stranger:
+            stranger.writer.write(post(review_body()))
+            assert await stranger.closed()
+    assert len(running.outcomes) == 1
