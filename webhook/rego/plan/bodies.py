@@ -96,7 +96,7 @@ class Bodies:
         self._writer.emit(ir.NotEqual(operand, ir.Constant(False), location=self._writer.location))
 
     def _negation(self, expr: Expr) -> None:
-        hoisting = Hoisting()
+        hoisting = Hoisting(self._writer.local())
         hoisted = hoisting.statement(expr)
         for made in hoisting.made:
             self.statement(made)

@@ -27,7 +27,9 @@ _EQUALITIES = ("eq", "equal")
 class Hoisting:
     """Rewrites one negated statement; `made` are the statements to be evaluated before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: int) -> None:
+        """Take a number that no other negated statement of the same function has."""
+        self._mark = mark
         self.made: list[Expr] = []
         self._replacements: tuple[With, ...] = ()
 
@@ -70,8 +72,8 @@ class Hoisting:
         return self._hoist(term)
 
     def _hoist(self, term: Term) -> Term:
-        # No source text and no other stage makes a name like this; each statement's are gone when it is planned.
-        name = Var(f"{OWN_NAME_MARK}n{len(self.made)}@{id(self)}", location=term.location)
+        # No source text and no other stage makes a name like this.
+        name = Var(f"{OWN_NAME_MARK}n{len(self.made)}@{self._mark}", location=term.location)
         equality = Call(EQUALITY, (name, term), location=term.location)
         self.made.append(Expr(equality, False, self._replacements, location=term.location))
         return name
