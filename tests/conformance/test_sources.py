@@ -39,7 +39,11 @@ def answers(source: dict[str, Any]) -> list[Any]:
     except CompileError as error:
         first = error.diagnostics[0]
         return [f"m0.rego:{first.location.row}: {first.code}: {first.message}"]
-    engines = [Interpreter(policy), Program(policy), Program(policy, optimise=False)]
+    engines: list[Interpreter | Program] = [
+        Interpreter(policy),
+        Program(policy),
+        Program(policy, optimise=False),
+    ]
     return [answer(engine, policy, source) for engine in engines]
 
 

@@ -22,6 +22,7 @@ from webhook.rego.builtins.signatures import (
 from webhook.rego.resolve.shapes import Path
 from webhook.rego.resolve.types import FunctionType, RuleType, merge, select, union, values_of
 
+_PACKAGE = ObjectOf(STRING, ANY)
 _SCALAR_TYPES = {Null: NULL, Boolean: BOOLEAN, Number: NUMBER, String: STRING}
 
 
@@ -31,30 +32,22 @@ class TypeNode:
 
     type: RuleType | None = None
     children: dict[str, TypeNode] = field(default_factory=dict)
-    whole: Type | None = None
-    """The type of the whole document here, once it was asked for."""
 
     def insert(self, path: Path, type_: RuleType) -> None:
         """Add what one rule contributes to the document at a path."""
         node = self
         for segment in path:
-            node.whole = None
             node = node.children.setdefault(segment, TypeNode())
-        node.whole = None
         node.type = merge(node.type, type_)
 
     def extent(self) -> RuleType:
-        """Give the type of the whole document here; packages may hold base documents of any type as well."""
+        """Give the type of the whole document here.
+
+        In a package any rule may be undefined and base documents may stand beside rules, so nothing is known of it.
+        """
         if self.type is not None and not self.children:
             return self.type
-        if self.whole is None:
-            properties: dict[str, Type] = {}
-            for name, child in self.children.items():
-                below = child.extent()
-                if not isinstance(below, FunctionType):
-                    properties[name] = below
-            self.whole = ObjectOf(STRING, ANY, properties) if self.type is None else ANY
-        return self.whole
+        return _PACKAGE if self.type is None else ANY
 
 
 class Environment:

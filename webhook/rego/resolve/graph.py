@@ -6,16 +6,26 @@ Owns OPA's message on recursion. Must not know what rules compute.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+import msgspec
+
 from webhook.rego.ast import Body, Call, Every, Expr, Ref, Term, children
+from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
-from webhook.rego.resolve.shapes import SCALARS, ResolvedRule, is_data
-from webhook.rego.resolve.text import path_text
+from webhook.rego.resolve.shapes import SCALARS, Clause, ResolvedRule, is_data
+from webhook.rego.resolve.text import path_text, term_text
 from webhook.rego.resolve.tree import RuleNode
 
 _Node: TypeAlias = RuleNode[ResolvedRule]
+
+
+class _User(msgspec.Struct, frozen=True, gc=False):
+    """A body, and the paths with rules that it uses."""
+
+    location: Location
+    used: tuple[_Node, ...]
 
 
 class RuleGraph:
@@ -24,20 +34,21 @@ class RuleGraph:
     def __init__(self, tree: _Node) -> None:
         self._tree = tree
         self._nodes = [node for node in tree.descend() if node.rules]
+        self._users: dict[int, list[_User]] = {}
         self._edges: dict[int, list[_Node]] = {}
         self._reached: dict[tuple[object, ...], list[_Node]] = {}
         for node in self._nodes:
-            found: dict[int, _Node] = {}
-            for rule in node.rules:
-                for used in self._used(rule):
-                    found[id(used)] = used
+            users = [self._user(clause) for rule in node.rules for clause in rule.clauses]
+            self._users[id(node)] = users
+            found = {id(used): used for user in users for used in user.used}
             self._edges[id(node)] = list(found.values())
 
-    def _used(self, rule: ResolvedRule) -> Iterator[_Node]:
-        for clause in rule.clauses:
-            for term in (clause.value, *clause.keys):
-                yield from self._in_term(term)
-            yield from self._in_body(clause.body)
+    def _user(self, clause: Clause) -> _User:
+        found: dict[int, _Node] = {}
+        for term in (clause.value, *clause.keys):
+            found.update((id(used), used) for used in self._in_term(term))
+        found.update((id(used), used) for used in self._in_body(clause.body))
+        return _User(clause.location, tuple(found.values()))
 
     def _in_body(self, body: Body) -> Iterator[_Node]:
         for expr in body:
@@ -98,16 +109,17 @@ class RuleGraph:
         return result
 
     def check_recursion(self, findings: Findings) -> None:
-        """Note every path whose rules use themselves, however indirectly."""
+        """Note every body through which a rule uses itself, however indirectly."""
         suspects = self._cyclic()
         for node in self._nodes:
             if id(node) not in suspects:
                 continue
-            path = self._path_to_itself(node)
-            if path:
-                name = path_text(node.path)
-                steps = " -> ".join(path_text(step.path) for step in path)
-                findings.recursion(f"rule {name} is recursive: {steps}", node.rules[0].location)
+            for user in self._users[id(node)]:
+                path = self._path_back(node, user)
+                if path:
+                    steps = " -> ".join(map(_rule_text, path))
+                    message = f"rule {_rule_text(node)} is recursive: {steps}"
+                    findings.recursion(message, user.location)
 
     def _cyclic(self) -> set[int]:
         """Give the nodes left when all that lead nowhere are taken away, repeatedly."""
@@ -125,21 +137,25 @@ class RuleGraph:
                     free.append(user)
         return {identity for identity, count in open_edges.items() if count}
 
-    def _path_to_itself(self, start: _Node) -> list[_Node]:
-        """Give the shortest way from a node back to it, both ends included; empty when there is none."""
+    def _path_back(self, start: _Node, user: _User) -> list[_Node]:
+        """Give the shortest way from one body of a node back to it, both ends included; empty without one."""
         came_from: dict[int, _Node] = {}
-        pending = deque([start])
+        pending: deque[tuple[_Node, Iterable[_Node]]] = deque([(start, user.used)])
         while pending:
-            node = pending.popleft()
-            for used in self._edges[id(node)]:
+            node, edges = pending.popleft()
+            for used in edges:
                 if used is start:
                     path = [start]
-                    step = node
-                    while step is not start:
-                        path.append(step)
-                        step = came_from[id(step)]
-                    return [start, *reversed(path[1:]), start]
+                    while node is not start:
+                        path.append(node)
+                        node = came_from[id(node)]
+                    return [*path[:1], *reversed(path[1:]), start]
                 if id(used) not in came_from:
                     came_from[id(used)] = node
-                    pending.append(used)
+                    pending.append((used, self._edges[id(used)]))
         return []
+
+
+def _rule_text(node: _Node) -> str:
+    keys = "".join(f"[{term_text(key)}]" for key in node.rules[0].keys)
+    return path_text(node.path) + keys

@@ -325,7 +325,9 @@ class Lowering:
         if callee is None:
             return None
         if callee.arity == 0 and root_name(callee.operator) == "data" and not args:
-            return None, (Ref(operator.head, operator.path, location=call.location),)
+            # Rules without parameters are documents, and OPA calls none of them.
+            self._findings.mistype(f"undefined function {term_text(operator)}", call.location)
+            return None
         if not self._around.operators.check_arity(callee, args, call.location, as_value=as_value):
             return None
         if callee.void and as_value:

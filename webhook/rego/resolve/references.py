@@ -84,7 +84,8 @@ class ReferenceCheck:
                 extent = node.extent()
                 keys = ANY if isinstance(extent, FunctionType) else keys_of(extent) or ANY
                 # Base documents may stand beside the rules, so nothing is certain below an unknown package.
-                if self._key(part, keys, ref, index, None):
+                package = ObjectOf(properties=dict.fromkeys(node.children, ANY))
+                if self._key(part, keys, ref, index, package):
                     self._leaf(ANY, ref, index + 1)
                 return
             child = node.children.get(part.value)
