@@ -7,7 +7,8 @@ from pathlib import Path
 
 from webhook.decision.judge import ExistingViolations
 from webhook.engines.factory import EngineFactory
-from webhook.flows.decide import Decider, DecisionRules
+from webhook.flows.decide import Decider
+from webhook.flows.judging import DecisionRules
 from webhook.flows.reload import Reloader
 from webhook.policy.metadata import FailureAction
 from webhook.server.application import Application
@@ -23,6 +24,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Give the wall time in UTC."""
         return datetime.now(UTC)
+
+    def now_ns(self) -> int:
+        """Give the wall time in nanoseconds since the Unix epoch."""
+        return time.time_ns()
 
     def monotonic_ns(self) -> int:
         """Give nanoseconds since some moment in the past."""
@@ -52,7 +57,7 @@ class BuildApplication:
 
         def policies_health() -> Health:
             snapshot = reloader.current
-            note = f"generation {snapshot.generation}, {len(snapshot.policies)} policies"
+            note = f"generation {snapshot.generation}, {len(snapshot.versions)} policies"
             if reloader.failure:
                 # Still ready: the last good set serves.
                 note += f"; the newest files are not in force: {reloader.failure}"

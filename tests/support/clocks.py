@@ -8,6 +8,9 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def now_ns(self) -> int:
+        return time.time_ns()
+
     def monotonic_ns(self) -> int:
         return time.monotonic_ns()
 
@@ -19,6 +22,9 @@ class FakeClock:
 
     def now(self) -> datetime:
         return self.wall
+
+    def now_ns(self) -> int:
+        return int(self.wall.timestamp()) * 1_000_000_000 + self.wall.microsecond * 1000
 
     def monotonic_ns(self) -> int:
         return self.ticks_ns

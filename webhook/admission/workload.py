@@ -92,13 +92,26 @@ _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 def is_judged(request: AdmissionRequest) -> bool:
     """Tell whether policies judge this request at all.
 
-    DELETE and CONNECT pass, and so does every subresource but `pods/ephemeralcontainers` and `pods/resize`.
+    DELETE and CONNECT pass, and so does every subresource but `pods/ephemeralcontainers` and `pods/resize`. An
+    object that is being deleted, and stays otherwise as it was, passes too: its finalizers must be removable.
     """
     if request.operation is not Operation.CREATE and request.operation is not Operation.UPDATE:
+        return False
+    if request.operation is Operation.UPDATE and _is_only_deleted(request):
         return False
     return not request.sub_resource or (
         request.sub_resource in _POD_SUBRESOURCES and _find_workload(request) is _WORKLOADS[_POD]
     )
+
+
+def _is_only_deleted(request: AdmissionRequest) -> bool:
+    new, old = request.object, request.old_object
+    if type(new) is not dict or type(old) is not dict:
+        return False
+    metadata = new.get("metadata")
+    if type(metadata) is not dict or not metadata.get("deletionTimestamp"):
+        return False
+    return {**new, "metadata": None, "status": None} == {**old, "metadata": None, "status": None}
 
 
 def well_known_group(kind: str) -> str | None:

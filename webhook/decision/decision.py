@@ -79,9 +79,7 @@ def combine(verdicts: Sequence[PolicyVerdict], patch: Operations = ()) -> Decisi
             audit_annotations=annotations,
             verdicts=tuple(verdicts),
         )
-    strongest = next(
-        outcome for outcome in (Outcome.WARN, Outcome.AUDIT, Outcome.ALLOW) if outcome in outcomes
-    )
+    strongest = next(outcome for outcome in _HARMLESS if outcome in outcomes)
     return Decision(
         allowed=True,
         outcome=strongest,
@@ -99,6 +97,7 @@ def _effective(verdict: PolicyVerdict) -> Outcome:
     return verdict.outcome
 
 
+_HARMLESS = (Outcome.WARN, Outcome.AUDIT, Outcome.ALLOW, Outcome.EXEMPT)
 _FAILURES = {
     FailureAction.DENY: Outcome.DENY,
     FailureAction.WARN: Outcome.WARN,

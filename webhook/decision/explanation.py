@@ -25,6 +25,9 @@ def explain_warnings(verdicts: Iterable[PolicyVerdict]) -> tuple[str, ...]:
     warnings = []
     for verdict in verdicts:
         source = f"{verdict.policy} {verdict.version}"
+        if verdict.outcome is Outcome.EXEMPT:
+            warnings.append(f"{source}: {verdict.note}")
+            continue
         for violation in verdict.violations:
             if violation.action is EnforcementAction.WARN:
                 existing = "already in the old object: " if violation.standing else ""
@@ -47,7 +50,7 @@ def explain_audit(verdicts: Iterable[PolicyVerdict]) -> dict[str, str]:
         audited += [
             f"{source}: {_describe(violation)}"
             for violation in verdict.violations
-            if violation.action is EnforcementAction.AUDIT
+            if violation.action is EnforcementAction.AUDIT or verdict.outcome is Outcome.EXEMPT
         ]
     annotations = {outcome: ", ".join(policies) for outcome, policies in by_outcome.items()}
     if audited:
@@ -59,6 +62,8 @@ def explain_audit(verdicts: Iterable[PolicyVerdict]) -> dict[str, str]:
 
 
 def _denied(verdict: PolicyVerdict) -> list[Violation]:
+    if verdict.outcome is Outcome.EXEMPT:
+        return []
     return [violation for violation in verdict.violations if violation.action is EnforcementAction.DENY]
 
 
@@ -84,6 +89,8 @@ def _explain_verdict(verdict: PolicyVerdict) -> str:
     else:
         remedies = dict.fromkeys(v.remediation for v in _denied(verdict) if v.remediation)
         lines = [*map(_describe, _denied(verdict)), *(f"Fix: {remedy}" for remedy in remedies)]
+    if verdict.note:
+        lines.append(verdict.note)
     return "\n".join((f"{verdict.policy} {verdict.version}", *map(_indent, lines)))
 
 

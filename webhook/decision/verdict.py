@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from webhook.admission.path import FieldPath
 from webhook.policy.metadata import EnforcementAction, FailureAction
@@ -14,7 +15,7 @@ class Outcome(enum.StrEnum):
     """What one policy's verdict does to the request; declared from harmless to blocking."""
 
     EXEMPT = "exempt"
-    """Not judged: the namespace is exempt."""
+    """Not judged, since the namespace is exempt; or permitted by an exception."""
     ALLOW = "allow"
     AUDIT = "audit"
     WARN = "warn"
@@ -64,3 +65,30 @@ class PolicyVerdict(msgspec.Struct, frozen=True):
     """What an error means."""
     duration_ns: int = 0
     digest: str = ""
+    note: str = ""
+    """What a reader should know beside the violations: the rollout step that this version is at and how to
+    object, or the exception that permits it."""
+    permitted_by: str = ""
+    """Identity of the exception that lets the violations pass."""
+
+    @property
+    def violates(self) -> bool:
+        """Whether the version speaks against the object, whatever its action is."""
+        return bool(self.violations) and self.outcome is not Outcome.EXEMPT
+
+
+def soften(verdict: PolicyVerdict) -> PolicyVerdict:
+    """Turn denials into warnings: what a version says that may warn only."""
+    violations = tuple(
+        replace(violation, action=EnforcementAction.WARN)
+        if violation.action is EnforcementAction.DENY
+        else violation
+        for violation in verdict.violations
+    )
+    outcome = Outcome.WARN if verdict.outcome is Outcome.DENY else verdict.outcome
+    return replace(verdict, violations=violations, outcome=outcome)
+
+
+def permit(verdict: PolicyVerdict, exception: str, note: str) -> PolicyVerdict:
+    """Let the violations of a verdict pass by an exception; they are kept, and do nothing."""
+    return replace(verdict, outcome=Outcome.EXEMPT, permitted_by=exception, note=note)

@@ -9,6 +9,7 @@ from webhook.ports.evaluator import Evaluation, EvaluationFailure, Purpose
 from webhook.rego.budget import CANCELLED, Budget
 from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.errors import CompileError, EvaluationError
+from webhook.rego.failures import INTERNAL
 from webhook.rego.program import Program
 from webhook.rego.values import UNDEFINED, RegoSet, to_json
 
@@ -16,6 +17,7 @@ RULES = {Purpose.VALIDATE: ("deny", "warn", "violation"), Purpose.MUTATE: ("patc
 """Which rules each purpose asks for."""
 
 _NOTHING = Evaluation()
+_WARM_UP_STEPS = 10_000
 
 
 class CompiledEvaluator:
@@ -67,10 +69,25 @@ def compile_policy(version: PolicyVersion, step_budget: int) -> CompiledEvaluato
             if rules:
                 entrypoints = [version.entrypoint(rule) for rule in rules]
                 program = Program(plan_entry_points(resolution, entrypoints), entrypoints)
+                _warm(version, program)
                 programs[purpose] = (rules, program)
     except CompileError as error:
         raise PolicySyntaxError(str(error)) from error
     return CompiledEvaluator(programs, step_budget)
+
+
+def _warm(version: PolicyVersion, program: Program) -> None:
+    """Evaluate once on next to nothing, so that the first request finds everything in place.
+
+    Raises:
+        PolicySyntaxError: the compiled code is broken; better found here than by a request.
+
+    """
+    try:
+        program.evaluate({"request": {}, "parameters": version.parameters}, budget=Budget(_WARM_UP_STEPS))
+    except EvaluationError as error:
+        if error.code == INTERNAL:
+            raise PolicySyntaxError(f"{version.path}: cannot be evaluated: {error}") from error
 
 
 def _items(value: Any) -> Sequence[object]:

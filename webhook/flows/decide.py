@@ -4,77 +4,36 @@ The path of every request. Reads the snapshot in force and nothing else: no stor
 """
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
 
-from webhook.admission.document import Document, build_document, build_old_document, with_parameters
-from webhook.admission.review import AdmissionRequest, Review
-from webhook.admission.workload import PodView, ShapeProblem, find_pod, is_judged
+from msgspec.structs import replace
+
+from webhook.admission.review import Review
+from webhook.admission.workload import is_judged
 from webhook.decision.decision import PASSED, Decision, combine, exempt
-from webhook.decision.judge import ExistingViolations, Judge
 from webhook.decision.mutation import PatchProposal, mutate
-from webhook.decision.verdict import EvaluationProblem, PolicyVerdict
-from webhook.flows.snapshot import LoadedPolicy, Snapshot, SnapshotHolder
+from webhook.decision.verdict import EvaluationProblem, Outcome, PolicyVerdict, soften
+from webhook.flows.judging import LATE, Case, DecisionRules, judge_version, problem_of
+from webhook.flows.snapshot import LoadedVersion, Snapshot, SnapshotHolder
+from webhook.flows.trial import Contender, Trial, TrialSink
 from webhook.policy.index import MatchedPolicy
-from webhook.policy.metadata import FailureAction
 from webhook.ports.clock import Clock
-from webhook.ports.evaluator import Evaluation, EvaluationFailure, Purpose
-
-_LATE = EvaluationProblem(
-    "deadline_exceeded", "the request's deadline passed before the policy was evaluated"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRules:
-    """What the settings say about verdicts."""
-
-    existing_violations: ExistingViolations = ExistingViolations.ALLOW
-    failure_action: FailureAction = FailureAction.DENY
-    exempt_namespaces: frozenset[str] = frozenset()
-
-
-class _Case:
-    """One request under judgement: what its policies share, made when first needed."""
-
-    __slots__ = ("_documents", "judge", "review", "shape_problem", "view")
-
-    def __init__(self, review: Review, rules: DecisionRules) -> None:
-        self.review = review
-        found = find_pod(review.request)
-        self.view: PodView | None = found if isinstance(found, PodView) else None
-        self.shape_problem: ShapeProblem | None = found if isinstance(found, ShapeProblem) else None
-        self.judge = Judge(
-            review.request,
-            self.view,
-            existing=rules.existing_violations,
-            failure_action=rules.failure_action,
-        )
-        self._documents: dict[bool, Document] = {}
-
-    @property
-    def request(self) -> AdmissionRequest:
-        return self.review.request
-
-    def document(self, match: MatchedPolicy) -> Document:
-        document = self._documents.get(match.as_pod)
-        if document is None:
-            view = self.view if match.as_pod else None
-            document = self._documents[match.as_pod] = build_document(self.review, view)
-        return with_parameters(document, match.policy.parameters)
-
-    def lacks_pod(self, match: MatchedPolicy) -> bool:
-        """Tell whether a Pod policy has nothing to judge: a controller without a template."""
-        return match.as_pod and self.view is None and self.shape_problem is None
+from webhook.ports.evaluator import Purpose
+from webhook.rollout.finding import finding_id
+from webhook.rollout.life import Rollout
+from webhook.rollout.route import Assignment
 
 
 class Decider:
     """Answers reviews by the snapshot in force."""
 
-    def __init__(self, snapshots: SnapshotHolder, rules: DecisionRules, clock: Clock) -> None:
+    def __init__(
+        self, snapshots: SnapshotHolder, rules: DecisionRules, clock: Clock, sink: TrialSink | None = None
+    ) -> None:
         self._snapshots = snapshots
         self._rules = rules
         self._clock = clock
+        self._sink = sink
 
     async def validate(self, review: Review, deadline_ns: int) -> Decision:
         """Decide whether the request is admitted; `deadline_ns` is on the monotonic clock."""
@@ -82,13 +41,15 @@ class Decider:
         snapshot = self._snapshots.current
         if not is_judged(request):
             return PASSED
+        if self._sink is not None and request.namespace:
+            self._sink.saw_namespace(request.namespace)
         matches = snapshot.index.find(request)
         if not matches:
             return PASSED
         if request.namespace in self._rules.exempt_namespaces:
             return exempt(request.namespace)
-        case = _Case(review, self._rules)
-        verdicts = await self._judge_all(snapshot, matches, case, deadline_ns)
+        case = _PendingCase(snapshot, Case(review, self._rules), deadline_ns)
+        verdicts = await self._judge_all(case, matches)
         return combine(verdicts)
 
     async def mutate(self, review: Review, deadline_ns: int) -> Decision:
@@ -100,73 +61,119 @@ class Decider:
         matches = [
             match
             for match in snapshot.index.find(request)
-            if snapshot.policies[match.position].evaluator.mutates
+            if _patches(snapshot.versions[match.position], request.namespace)
         ]
         if not matches:
             return PASSED
         if request.namespace in self._rules.exempt_namespaces:
             return exempt(request.namespace)
-        case = _Case(review, self._rules)
+        case = Case(review, self._rules)
         if case.view is not None and not case.view.patchable:
             matches = [match for match in matches if not match.as_pod]
         return await self._mutate(snapshot, matches, case, deadline_ns)
 
-    async def _judge_all(
-        self, snapshot: Snapshot, matches: tuple[MatchedPolicy, ...], case: _Case, deadline_ns: int
-    ) -> list[PolicyVerdict]:
+    async def _judge_all(self, case: "_PendingCase", matches: Sequence[MatchedPolicy]) -> list[PolicyVerdict]:
         verdicts: list[PolicyVerdict | None] = []
-        remote: list[tuple[int, Awaitable[PolicyVerdict]]] = []
+        waiting: list[tuple[int, Awaitable[PolicyVerdict | None]]] = []
+        rolling: dict[str, list[MatchedPolicy]] = {}
         for match in matches:
-            if case.lacks_pod(match):
+            if case.case.lacks_pod(match):
                 continue
-            loaded = snapshot.policies[match.position]
-            verdict = self._judge(loaded, match, case, deadline_ns)
-            if loaded.evaluator.in_process:
-                verdicts.append(await verdict)
+            loaded = case.snapshot.versions[match.position]
+            if loaded.route is not None:
+                rolling.setdefault(match.policy.name, []).append(match)
+            elif loaded.evaluator.in_process:
+                verdicts.append(await self._judge(case, match))
             else:
-                remote.append((len(verdicts), verdict))
+                waiting.append((len(verdicts), self._judge(case, match)))
                 verdicts.append(None)
-        if remote:
-            for (position, _), result in zip(
-                remote, await asyncio.gather(*(waiting for _, waiting in remote)), strict=True
-            ):
-                verdicts[position] = result
+        for versions in rolling.values():
+            waiting.append((len(verdicts), self._judge_rolling(case, versions)))
+            verdicts.append(None)
+        if waiting:
+            results = await asyncio.gather(*(verdict for _, verdict in waiting))
+            for (position, _), verdict in zip(waiting, results, strict=True):
+                verdicts[position] = verdict
         return [verdict for verdict in verdicts if verdict is not None]
 
-    async def _judge(
-        self, loaded: LoadedPolicy, match: MatchedPolicy, case: _Case, deadline_ns: int
-    ) -> PolicyVerdict:
-        start_ns = self._clock.monotonic_ns()
-        if start_ns >= deadline_ns:
-            return case.judge.fail(match.policy, _LATE)
-        if match.as_pod and case.shape_problem is not None:
-            problem = EvaluationProblem("malformed_object", str(case.shape_problem))
-            return case.judge.fail(match.policy, problem)
-        document = case.document(match)
-        evaluation = await loaded.evaluator.evaluate(document, Purpose.VALIDATE, deadline_ns)
-        if evaluation.failure is not None:
-            duration_ns = self._clock.monotonic_ns() - start_ns
-            return case.judge.fail(match.policy, _problem(evaluation.failure), duration_ns=duration_ns)
-        old: Evaluation | None = None
-        if evaluation.outputs and case.judge.needs_old(evaluation.outputs):
-            old = await self._evaluate_old(loaded, document, deadline_ns)
-        return case.judge.judge(
-            match.policy,
-            evaluation.outputs,
-            as_pod=match.as_pod,
-            old_outputs=None if old is None or old.failure else old.outputs,
-            duration_ns=self._clock.monotonic_ns() - start_ns,
+    async def _judge(self, case: "_PendingCase", match: MatchedPolicy) -> PolicyVerdict:
+        snapshot = case.snapshot
+        verdict = await judge_version(
+            snapshot.versions[match.position],
+            match,
+            case.case,
+            case.deadline_ns,
+            self._clock,
+            snapshot.exceptions.get(match.policy.name, ()),
         )
+        if verdict.permitted_by and self._sink is not None:
+            self._sink.used_exception(verdict.permitted_by)
+        return verdict
 
-    @staticmethod
-    async def _evaluate_old(loaded: LoadedPolicy, document: Document, deadline_ns: int) -> Evaluation | None:
-        old_document = build_old_document(document)
-        if old_document is None:
+    async def _judge_rolling(
+        self, case: "_PendingCase", versions: Sequence[MatchedPolicy]
+    ) -> PolicyVerdict | None:
+        """Judge by a policy that is rolling out: the route says which version decides in this namespace."""
+        route = case.snapshot.versions[versions[0].position].route
+        if route is None:
+            raise LookupError("a policy without a route is not rolling out")
+        assignment = route.assign(case.case.request.namespace)
+        found: dict[str, MatchedPolicy] = {match.policy.digest: match for match in versions}
+        known: dict[str, PolicyVerdict] = {}
+        verdict: PolicyVerdict | None = None
+        if assignment.decide in found:
+            verdict = known[assignment.decide] = await self._judge(case, found[assignment.decide])
+        if verdict is not None and verdict.error is not None and assignment.rollout is not None:
+            # A candidate that errs never endangers admission: stable answers, and the error is evidence.
+            verdict = await self._fall_back(case, assignment, found, known) or _unless_candidate(
+                verdict, assignment
+            )
+        if assignment.warn in found:
+            warned = known[assignment.warn] = await self._judge(case, found[assignment.warn])
+            verdict = _add_warnings(verdict, soften(warned))
+        rollout = assignment.rollout
+        if rollout is None:
+            return verdict
+        self._offer(case, assignment, found, known)
+        if verdict is not None and verdict.digest == rollout.candidate and verdict.violates:
+            verdict = replace(verdict, note=_explain_step(rollout, verdict, case.case))
+        return verdict
+
+    async def _fall_back(
+        self,
+        case: "_PendingCase",
+        assignment: Assignment,
+        found: dict[str, MatchedPolicy],
+        known: dict[str, PolicyVerdict],
+    ) -> PolicyVerdict | None:
+        if assignment.fallback is None or assignment.fallback not in found:
             return None
-        return await loaded.evaluator.evaluate(old_document, Purpose.VALIDATE, deadline_ns)
+        verdict = known[assignment.fallback] = await self._judge(case, found[assignment.fallback])
+        return verdict
+
+    def _offer(
+        self,
+        case: "_PendingCase",
+        assignment: Assignment,
+        found: dict[str, MatchedPolicy],
+        known: dict[str, PolicyVerdict],
+    ) -> None:
+        rollout, mode = assignment.rollout, assignment.mode
+        if self._sink is None or rollout is None or mode is None or case.case.request.dry_run:
+            return
+
+        def contender(digest: str | None) -> Contender | None:
+            match = None if digest is None else found.get(digest)
+            if match is None or digest is None:
+                return None
+            return Contender(case.snapshot.versions[match.position], match, known.get(digest))
+
+        candidate = contender(rollout.candidate)
+        exceptions = case.snapshot.exceptions.get(rollout.policy, ())
+        self._sink.offer(Trial(rollout, mode, case.case, candidate, contender(rollout.stable), exceptions))
 
     async def _mutate(
-        self, snapshot: Snapshot, matches: list[MatchedPolicy], case: _Case, deadline_ns: int
+        self, snapshot: Snapshot, matches: list[MatchedPolicy], case: Case, deadline_ns: int
     ) -> Decision:
         proposals: list[PatchProposal] = []
         problems: dict[str, EvaluationProblem] = {}
@@ -175,17 +182,16 @@ class Decider:
         for match in judged:
             name = match.policy.name
             start_ns = self._clock.monotonic_ns()
-            if match.as_pod and case.shape_problem is not None:
-                problems[name] = EvaluationProblem("malformed_object", str(case.shape_problem))
-            elif start_ns >= deadline_ns:
-                problems[name] = _LATE
-            else:
-                evaluator = snapshot.policies[match.position].evaluator
+            problem = LATE if start_ns >= deadline_ns else case.problem(match)
+            if problem is None:
+                evaluator = snapshot.versions[match.position].evaluator
                 evaluation = await evaluator.evaluate(case.document(match), Purpose.MUTATE, deadline_ns)
                 if evaluation.failure is not None:
-                    problems[name] = _problem(evaluation.failure)
+                    problem = problem_of(evaluation.failure)
                 elif values := evaluation.outputs.get("patch"):
                     proposals.append(PatchProposal(name, values, match.as_pod))
+            if problem is not None:
+                problems[name] = problem
             durations_ns[name] = self._clock.monotonic_ns() - start_ns
         mutation = mutate(case.request, case.view, proposals)
         problems.update(mutation.problems)
@@ -200,5 +206,43 @@ class Decider:
         return combine(verdicts, mutation.operations)
 
 
-def _problem(failure: EvaluationFailure) -> EvaluationProblem:
-    return EvaluationProblem(failure.code, failure.message)
+class _PendingCase:
+    """One case with the snapshot and the deadline that it is decided by."""
+
+    __slots__ = ("case", "deadline_ns", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, case: Case, deadline_ns: int) -> None:
+        self.snapshot = snapshot
+        self.case = case
+        self.deadline_ns = deadline_ns
+
+
+def _patches(loaded: LoadedVersion, namespace: str) -> bool:
+    """Tell whether a version patches objects in a namespace: only the one that decides there may."""
+    if not loaded.evaluator.mutates:
+        return False
+    return loaded.route is None or loaded.route.assign(namespace).decide == loaded.version.digest
+
+
+def _unless_candidate(verdict: PolicyVerdict, assignment: Assignment) -> PolicyVerdict | None:
+    """Drop a candidate's error where no stable version answers instead: without it nothing would decide."""
+    if assignment.rollout is not None and verdict.digest == assignment.rollout.candidate:
+        return None
+    return verdict
+
+
+def _add_warnings(verdict: PolicyVerdict | None, warned: PolicyVerdict) -> PolicyVerdict:
+    """Lay a candidate's warnings beside stable's verdict; where stable speaks itself, it is enough."""
+    if verdict is None or (not verdict.violations and verdict.error is None):
+        return warned if warned.outcome is not Outcome.ERROR or verdict is None else verdict
+    return verdict
+
+
+def _explain_step(rollout: Rollout, verdict: PolicyVerdict, case: Case) -> str:
+    rules = dict.fromkeys(violation.rule for violation in verdict.violations)
+    findings = " ".join(finding_id(rollout.candidate, rule, case.workload) for rule in rules)
+    return (
+        f"This version is rolling out, step {rollout.step + 1} of {len(rollout.strategy.steps)} "
+        f"({rollout.current_step.describe()}); finding {findings}. "
+        f"Wrong? Annotate the object with gradate.dev/dispute: <why>, or run gradate dispute {findings} --reason <why>"
+    )

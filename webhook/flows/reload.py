@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from webhook.flows.snapshot import LoadedPolicy, Snapshot
+from webhook.flows.snapshot import LoadedVersion, Snapshot
 from webhook.policy.catalog import Catalog, override_parameters, read_catalog
 from webhook.policy.errors import PolicyError
 from webhook.policy.index import MatchIndex
@@ -61,7 +61,7 @@ class Reloader:
             raise
         previous, self._current, self.failure = self._current, snapshot, None
         self._retire(previous, snapshot)
-        served = [(policy.version.name, policy.version.semantic_version) for policy in snapshot.policies]
+        served = [(policy.version.name, policy.version.semantic_version) for policy in snapshot.versions]
         self._observer.snapshot_loaded(snapshot.generation, snapshot.built_at, served)
         return snapshot
 
@@ -80,13 +80,13 @@ class Reloader:
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
-        await _close(policy.evaluator for policy in self._current.policies)
+        await _close(policy.evaluator for policy in self._current.versions)
 
     async def _build(self) -> Snapshot:
         sources = await self._source.read()
         # Parsing and compiling take milliseconds a policy: not on the loop that answers requests.
         catalog = await asyncio.to_thread(self._read_catalog, sources)
-        known = {policy.version.digest: policy.evaluator for policy in self._current.policies}
+        known = {policy.version.digest: policy.evaluator for policy in self._current.versions}
         policies = await self._build_evaluators(catalog, known)
         index = MatchIndex([policy.version for policy in policies])
         return Snapshot(self._current.generation + 1, self._clock.now(), policies, index)
@@ -96,8 +96,8 @@ class Reloader:
 
     async def _build_evaluators(
         self, catalog: Catalog, known: Mapping[Digest, Evaluator]
-    ) -> tuple[LoadedPolicy, ...]:
-        policies: list[LoadedPolicy] = []
+    ) -> tuple[LoadedVersion, ...]:
+        policies: list[LoadedVersion] = []
         built: list[Evaluator] = []
         broken: list[str] = []
         for version in catalog.policies:
@@ -109,15 +109,15 @@ class Reloader:
                     broken.append(str(error))
                     continue
                 built.append(evaluator)
-            policies.append(LoadedPolicy(version, evaluator))
+            policies.append(LoadedVersion(version, evaluator))
         if broken:
             await _close(built)
             raise PolicyError("\n".join(broken))
         return tuple(policies)
 
     def _retire(self, previous: Snapshot, current: Snapshot) -> None:
-        kept = {id(policy.evaluator) for policy in current.policies}
-        gone = [policy.evaluator for policy in previous.policies if id(policy.evaluator) not in kept]
+        kept = {id(policy.evaluator) for policy in current.versions}
+        gone = [policy.evaluator for policy in previous.versions if id(policy.evaluator) not in kept]
         if gone:
             task = asyncio.create_task(_close_later(gone))
             self._retiring.add(task)

@@ -1,20 +1,25 @@
 """The Snapshot: everything that the path of a request reads, immutable, swapped as one reference."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from webhook.policy.index import MatchIndex
 from webhook.policy.version import PolicyVersion
 from webhook.ports.evaluator import Evaluator
+from webhook.rollout.policy_exception import PolicyException
+from webhook.rollout.route import Route
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedPolicy:
-    """A policy version with its evaluator."""
+class LoadedVersion:
+    """A policy version with its evaluator, and where it counts."""
 
     version: PolicyVersion
     evaluator: Evaluator
+    route: Route | None = None
+    """Which version of its policy does what, by namespace; None where this one decides everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +29,11 @@ class Snapshot:
     generation: int
     """Counts the snapshots of this process, from 1."""
     built_at: datetime
-    policies: tuple[LoadedPolicy, ...]
-    """In declared order; `MatchedPolicy.position` points in here."""
+    versions: tuple[LoadedVersion, ...]
+    """In declared order, a policy's stable version before its candidate; `MatchedPolicy.position` points in here."""
     index: MatchIndex
+    exceptions: Mapping[str, tuple[PolicyException, ...]] = field(default_factory=dict)
+    """Those in force when the snapshot was built, by policy."""
 
 
 class SnapshotHolder(Protocol):

@@ -14,7 +14,7 @@ from tests.support.reviews import (
     workload,
 )
 from webhook.admission.path import parse_pointer
-from webhook.admission.review import decode_review
+from webhook.admission.review import AdmissionRequest, GroupVersionKind, Operation, decode_review
 from webhook.admission.workload import PodView, ShapeProblem, find_pod, holds_pod, is_judged
 
 KINDS = sorted(POINTERS)
@@ -260,3 +260,28 @@ def test_no_object_whatever_its_shape_raises(kind: str, sent: dict[str, Any], ol
     found = find_pod(request_of(sent, kind=kind, old=old if isinstance(old, dict) else None))
 
     assert found is None or isinstance(found, PodView | ShapeProblem)
+
+
+def test_the_removal_of_a_finalizer_from_an_object_being_deleted_is_not_judged() -> None:
+    old = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["a/b"]}, "spec": {"x": 1}}
+    new = {**old, "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    request = AdmissionRequest(
+        uid="1",
+        kind=GroupVersionKind("", "v1", "Pod"),
+        operation=Operation.UPDATE,
+        object=new,
+        old_object=old,
+    )
+    assert not is_judged(request)
+
+
+def test_an_object_being_deleted_whose_spec_changes_is_judged() -> None:
+    old = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"x": 1}}
+    request = AdmissionRequest(
+        uid="1",
+        kind=GroupVersionKind("", "v1", "Pod"),
+        operation=Operation.UPDATE,
+        object={**old, "spec": {"x": 2}},
+        old_object=old,
+    )
+    assert is_judged(request)
