@@ -6,66 +6,76 @@ Knows nothing of what is done with the answers.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from webhook.rego import ir
 
-_READS: Final[Mapping[type[ir.Statement], Callable[[Any], tuple[ir.Operand, ...]]]] = {
-    ir.ArrayAppend: lambda s: (s.value,),
-    ir.AssignVar: lambda s: (s.source,),
-    ir.AssignVarOnce: lambda s: (s.source,),
-    ir.Call: lambda s: s.arguments,
-    ir.CallDynamic: lambda s: s.path + s.arguments,
-    ir.Dot: lambda s: (s.source, s.key),
-    ir.Equal: lambda s: (s.left, s.right),
-    ir.IsArray: lambda s: (s.source,),
-    ir.IsDefined: lambda s: (s.source,),
-    ir.IsObject: lambda s: (s.source,),
-    ir.IsSet: lambda s: (s.source,),
-    ir.IsUndefined: lambda s: (s.source,),
-    ir.Len: lambda s: (s.source,),
-    ir.MakeArrayOf: lambda s: s.elements,
-    ir.MakeObjectOf: lambda s: tuple([operand for pair in s.entries for operand in pair]),
-    ir.NotEqual: lambda s: (s.left, s.right),
-    ir.ObjectInsert: lambda s: (s.key, s.value),
-    ir.ObjectInsertOnce: lambda s: (s.key, s.value),
-    ir.ObjectMerge: lambda s: (s.left, s.right),
-    ir.ResultSetAdd: lambda s: (s.value,),
-    ir.ReturnLocal: lambda s: (s.source,),
-    ir.Scan: lambda s: (s.source,),
-    ir.SetAdd: lambda s: (s.value,),
-    ir.With: lambda s: (s.value,),
+_OPERANDS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
+    ir.ArrayAppend: ("value",),
+    ir.AssignVar: ("source",),
+    ir.AssignVarOnce: ("source",),
+    ir.Call: ("arguments",),
+    ir.CallDynamic: ("path", "arguments"),
+    ir.CallFormat: ("arguments",),
+    ir.Dot: ("source", "key"),
+    ir.Equal: ("left", "right"),
+    ir.Holds: ("arguments",),
+    ir.IsArray: ("source",),
+    ir.IsDefined: ("source",),
+    ir.IsObject: ("source",),
+    ir.IsSet: ("source",),
+    ir.IsUndefined: ("source",),
+    ir.Len: ("source",),
+    ir.MakeArrayOf: ("elements",),
+    ir.MakeObjectOf: ("keys", "values"),
+    ir.NotEqual: ("left", "right"),
+    ir.ObjectInsert: ("key", "value"),
+    ir.ObjectInsertOnce: ("key", "value"),
+    ir.ObjectMerge: ("left", "right"),
+    ir.ResultSetAdd: ("value",),
+    ir.ReturnLocal: ("source",),
+    ir.Scan: ("source",),
+    ir.SetAdd: ("value",),
+    ir.With: ("value",),
 }
+"""Fields that hold an operand or several."""
 
-_SETS: Final[Mapping[type[ir.Statement], Callable[[Any], tuple[ir.Local, ...]]]] = {
-    ir.AssignInt: lambda s: (s.target,),
-    ir.AssignVar: lambda s: (s.target,),
-    ir.AssignVarOnce: lambda s: (s.target,),
-    ir.Call: lambda s: (s.result,),
-    ir.CallDynamic: lambda s: (s.result,),
-    ir.Dot: lambda s: (s.target,),
-    ir.Len: lambda s: (s.target,),
-    ir.MakeArray: lambda s: (s.target,),
-    ir.MakeArrayOf: lambda s: (s.target,),
-    ir.MakeNull: lambda s: (s.target,),
-    ir.MakeNumberInt: lambda s: (s.target,),
-    ir.MakeNumberRef: lambda s: (s.target,),
-    ir.MakeObject: lambda s: (s.target,),
-    ir.MakeObjectOf: lambda s: (s.target,),
-    ir.MakeSet: lambda s: (s.target,),
-    ir.ObjectMerge: lambda s: (s.target,),
-    ir.ResetLocal: lambda s: (s.target,),
-    ir.Scan: lambda s: (s.key, s.value),
+_TARGETS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
+    ir.AssignInt: ("target",),
+    ir.AssignVar: ("target",),
+    ir.AssignVarOnce: ("target",),
+    ir.Call: ("result",),
+    ir.CallDynamic: ("result",),
+    ir.CallFormat: ("result",),
+    ir.Dot: ("target",),
+    ir.InputPath: ("target",),
+    ir.Len: ("target",),
+    ir.MakeArray: ("target",),
+    ir.MakeArrayOf: ("target",),
+    ir.MakeNull: ("target",),
+    ir.MakeNumberInt: ("target",),
+    ir.MakeNumberRef: ("target",),
+    ir.MakeObject: ("target",),
+    ir.MakeObjectOf: ("target",),
+    ir.MakeSet: ("target",),
+    ir.ObjectMerge: ("target",),
+    ir.ResetLocal: ("target",),
+    ir.Scan: ("key", "value"),
 }
+"""Fields that hold a variable that is assigned or reset."""
 
-_CHANGES: Final[Mapping[type[ir.Statement], Callable[[Any], ir.Local]]] = {
-    ir.ArrayAppend: lambda s: s.array,
-    ir.ObjectInsert: lambda s: s.object,
-    ir.ObjectInsertOnce: lambda s: s.object,
-    ir.SetAdd: lambda s: s.set,
+_CHANGED: Final[Mapping[type[ir.Statement], str]] = {
+    ir.ArrayAppend: "array",
+    ir.ObjectInsert: "object",
+    ir.ObjectInsertOnce: "object",
+    ir.SetAdd: "set",
 }
+"""The field that holds the variable whose collection is added to."""
 
 _NEVER_UNDEFINED: Final = frozenset(
     {
@@ -85,22 +95,65 @@ _NEVER_UNDEFINED: Final = frozenset(
 )
 
 
-def reads(statement: ir.Statement) -> tuple[ir.Operand, ...]:
+def reads(statement: ir.Statement) -> list[ir.Operand]:
     """Give the operands that a statement reads, nested blocks and the collection it changes not counted."""
-    read = _READS.get(type(statement))
-    return read(statement) if read else ()
+    operands: list[ir.Operand] = []
+    for field in _OPERANDS.get(type(statement), ()):
+        value = getattr(statement, field)
+        if isinstance(value, tuple):
+            operands += value
+        else:
+            operands.append(value)
+    return operands
 
 
-def sets(statement: ir.Statement) -> tuple[ir.Local, ...]:
+def sets(statement: ir.Statement) -> list[ir.Local]:
     """Give the variables that a statement assigns or resets, those in nested blocks not counted."""
-    targets = _SETS.get(type(statement))
-    return targets(statement) if targets else ()
+    return [getattr(statement, field) for field in _TARGETS.get(type(statement), ())]
 
 
 def changes(statement: ir.Statement) -> ir.Local | None:
     """Give the variable whose collection a statement adds to, or None."""
-    changed = _CHANGES.get(type(statement))
-    return changed(statement) if changed else None
+    field = _CHANGED.get(type(statement))
+    return getattr(statement, field) if field else None
+
+
+def with_operands(statement: ir.Statement, replace: Callable[[ir.Operand], ir.Operand]) -> ir.Statement:
+    """Give the statement with its operands replaced, those in nested blocks not."""
+    fields: dict[str, Any] = {}
+    for field in _OPERANDS.get(type(statement), ()):
+        old = getattr(statement, field)
+        if isinstance(old, tuple):
+            new = tuple([replace(item) for item in old])
+            if any(map(operator.is_not, old, new)):
+                fields[field] = new
+        elif (operand := replace(old)) is not old:
+            fields[field] = operand
+    return msgspec.structs.replace(statement, **fields) if fields else statement
+
+
+def with_blocks(statement: ir.Statement, replace: Callable[[ir.Block], ir.Block]) -> ir.Statement:
+    """Give the statement with the blocks nested directly in it replaced."""
+    if isinstance(statement, ir.BlockStatement):
+        blocks = tuple([replace(block) for block in statement.blocks])
+        return ir.BlockStatement(blocks, location=statement.location)
+    if isinstance(statement, ir.Not | ir.Scan | ir.With):
+        return msgspec.structs.replace(statement, block=replace(statement.block))
+    return statement
+
+
+def renamed(statement: ir.Statement, rename: Callable[[ir.Local], ir.Local]) -> ir.Statement:
+    """Give the statement, with all in nested blocks, under other names of its variables."""
+    fields = {field: rename(getattr(statement, field)) for field in _TARGETS.get(type(statement), ())}
+    changed = _CHANGED.get(type(statement))
+    if changed:
+        fields[changed] = rename(getattr(statement, changed))
+    if fields:
+        statement = msgspec.structs.replace(statement, **fields)
+    statement = with_operands(
+        statement, lambda operand: operand if isinstance(operand, ir.Constant) else rename(operand)
+    )
+    return with_blocks(statement, lambda block: tuple([renamed(inner, rename) for inner in block]))
 
 
 def is_never_undefined(statement: ir.Statement) -> bool:

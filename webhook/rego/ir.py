@@ -116,6 +116,14 @@ class CallDynamic(Statement, frozen=True, gc=False):
     result: Local
 
 
+class CallFormat(Statement, frozen=True, gc=False):
+    """Set `result` to `sprintf(template, [arguments])`; only the optimiser writes this."""
+
+    template: str
+    arguments: tuple[Operand, ...]
+    result: Local
+
+
 class Dot(Statement, frozen=True, gc=False):
     """Set `target` to `source[key]`; undefined when there is none."""
 
@@ -136,6 +144,27 @@ class NotEqual(Statement, frozen=True, gc=False):
 
     left: Operand
     right: Operand
+
+
+class ExitLoop(Statement, frozen=True, gc=False):
+    """Leave the innermost loop, whose further rounds would change nothing; only the optimiser writes this."""
+
+
+class Holds(Statement, frozen=True, gc=False):
+    """Go on when a call as in `Call` has a value and it is not false; only the optimiser writes this."""
+
+    function: str
+    arguments: tuple[Operand, ...]
+
+
+class InputPath(Statement, frozen=True, gc=False):
+    """Set `target` to the part of the input at `path`, which several places look up; undefined when there is none.
+
+    Only the optimiser writes this.
+    """
+
+    path: tuple[str, ...]
+    target: Local
 
 
 class IsArray(Statement, frozen=True, gc=False):
@@ -216,9 +245,10 @@ class MakeObject(Statement, frozen=True, gc=False):
 
 
 class MakeObjectOf(Statement, frozen=True, gc=False):
-    """Set `target` to a new object of (key, value) entries, the last of a key wins; only the optimiser writes this."""
+    """Set `target` to a new object of the values under the keys, the last of a key wins; only the optimiser writes this."""
 
-    entries: tuple[tuple[Operand, Operand], ...]
+    keys: tuple[Operand, ...]
+    values: tuple[Operand, ...]
     target: Local
 
 

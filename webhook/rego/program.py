@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import Any, Final
 
 from webhook.rego import documents, failures, ir, values
@@ -22,6 +22,7 @@ from webhook.rego.emit import runtime
 from webhook.rego.emit.module import emit_module
 from webhook.rego.emit.unit import Options
 from webhook.rego.errors import EvaluationError, Location
+from webhook.rego.optimise import pipeline
 from webhook.rego.values import UNDEFINED, Value
 
 _FILE_NAME: Final = "<rego>"
@@ -36,10 +37,18 @@ _RUNTIME: Final[Mapping[str, Any]] = {
         "str": str,
     },
     "BuiltinError": BuiltinError,
+    "E": runtime.EMPTY_SET,
     "N": runtime.NOT_COMPUTED,
     "RegoSet": values.RegoSet,
     "U": UNDEFINED,
     "bool": bool,
+    "dict": dict,
+    "enumerate": enumerate,
+    "float": float,
+    "len": len,
+    "list": list,
+    "str": str,
+    "type": type,
     "builtin_failure": failures.builtin_failure,
     "charge": runtime.charge,
     "elements": runtime.elements,
@@ -91,7 +100,8 @@ class Program:
             strict_builtin_errors=strict_builtin_errors,
             instrument=instrument,
         )
-        self.module = emit_module(policy, builtins, options)
+        optimised = pipeline.optimise(policy, builtins) if options.inline else pipeline.Optimised(policy, {})
+        self.module = emit_module(optimised.policy, optimised.entries, builtins, options)
         self.entrypoints = (
             tuple(plan.name for plan in policy.plans) if entrypoints is None else tuple(entrypoints)
         )
@@ -105,6 +115,11 @@ class Program:
         exec(compile_source(self.module.source), self._globals)  # noqa: S102 - our own source, see `emit.unit`
         self._open_frame: Callable[..., runtime.Frame] = self._globals["open_frame"]
         self._plans = {name: self._globals[function] for name, function in self.module.plans.items()}
+        self._entries = {name: self._globals[function] for name, function in self.module.entries.items()}
+        self._values = [
+            self._entries.get(name) or functools.partial(self._value_of_plan, self._plans[name])
+            for name in self.entrypoints
+        ]
         self._dynamic = {
             path: (self._globals[function], slot) for path, (function, slot) in self.module.dynamic.items()
         }
@@ -138,7 +153,12 @@ class Program:
 
         """
         frame = self._frame(input, data, budget, context, hits)
-        return [self._value(name, frame) for name in self.entrypoints]
+        try:
+            return [value(frame) for value in self._values]
+        except EvaluationError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
 
     def query(
         self,
@@ -156,7 +176,18 @@ class Program:
             EvaluationError: the evaluation failed.
 
         """
-        return self._run(plan, self._frame(input, data, budget, context, hits))
+        frame = self._frame(input, data, budget, context, hits)
+        results: list[Value] = []
+        try:
+            if plan in self._entries:
+                value = self._entries[plan](frame)
+                return [] if value is UNDEFINED else [{pipeline.RESULT: value}]
+            self._plans[plan](frame, results)
+        except EvaluationError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+        return results
 
     def _frame(
         self,
@@ -174,28 +205,22 @@ class Program:
         documents = self._data if data is None else data
         return self._open_frame(input_, documents, steps, budget or Budget(), context, hits)
 
-    def _value(self, plan: str, frame: runtime.Frame) -> Value:
-        results = self._run(plan, frame)
-        return results[0]["result"] if results else UNDEFINED
-
-    def _run(self, plan: str, frame: runtime.Frame) -> list[Value]:
+    @staticmethod
+    def _value_of_plan(plan: Callable[[runtime.Frame, list[Value]], Value], frame: runtime.Frame) -> Value:
+        """Give the document that the plan of an entry point adds to its results."""
         results: list[Value] = []
-        try:
-            self._plans[plan](frame, results)
-        except EvaluationError:
-            raise
-        except Exception as error:
-            raise failures.internal_failure(error, self._place(error.__traceback__)) from error
-        return results
+        plan(frame, results)
+        return results[0][pipeline.RESULT] if results else UNDEFINED
 
-    def _place(self, traceback: TracebackType | None) -> Location | None:
-        """Give the place in the policy that the innermost generated line of a traceback comes from."""
-        place = None
+    def _failure(self, error: Exception) -> EvaluationError:
+        """Make the error for what went wrong in generated code, with the place of its innermost generated line."""
+        place: Location | None = None
+        traceback = error.__traceback__
         while traceback is not None:
             if traceback.tb_frame.f_code.co_filename == _FILE_NAME:
                 place = self.module.locations[traceback.tb_lineno - 1] or place
             traceback = traceback.tb_next
-        return place
+        return failures.internal_failure(error, place)
 
     def _call_dynamic(self, frame: runtime.Frame, path: tuple[Value, ...]) -> Value:
         """Call the rule at a path; `NOT_COMPUTED` says that there is none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webhook.rego import dataflow, ir
+from webhook.rego.emit.expressions import Condition
 from webhook.rego.emit.scopes import Scopes
 from webhook.rego.emit.unit import Unit
 from webhook.rego.emit.writer import Writer
@@ -37,6 +38,8 @@ class Builder:
         self.used_documents: set[ir.Local] = set()
         self.uses_leave = False
         """Whether the variable `leave` counts the blocks that are still to be left."""
+        self.late_sets: frozenset[ir.Local] = frozenset()
+        """Variables of sets that are made when the first element is added."""
         self._names = 0
 
     @property
@@ -92,22 +95,18 @@ class Builder:
 
     # Ways to leave the block
 
+    def go_on_if(self, condition: Condition) -> None:
+        """Leave the current block unless a condition holds."""
+        self.leave_if(condition.fails, condition.holds)
+
     def leave_if(self, condition: str, otherwise: str) -> None:
-        """Leave the current block if a condition holds; `otherwise` is its negation."""
+        """Leave the current block if a condition holds; `otherwise` is its contrary."""
         scope = self.scopes.current
         if scope.jump is not None:
             self.writer.line(f"if {condition}: {scope.jump}")
         else:
             self.writer.line(f"if {otherwise}:")
             self.writer.depth += 1
-
-    def leave_unless(self, condition: str) -> None:
-        """Leave the current block unless a condition holds."""
-        self.leave_if(f"not ({condition})", condition)
-
-    def leave(self) -> None:
-        """Leave the current block."""
-        self.leave_if("True", "False")
 
     def break_out(self, further: int) -> None:
         """Leave the current block and some further ones around it."""

@@ -5,6 +5,7 @@ Knows nothing of Python source.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -65,12 +66,28 @@ def order_matters(loop: ir.Scan, outputs: Iterable[ir.Local]) -> bool:
     return any(_shows_order(statement, own) for statement in ir.walk((loop.block,)))
 
 
+def late_sets(blocks: tuple[ir.Block, ...], usage: dataflow.Usage) -> frozenset[ir.Local]:
+    """Give the variables of sets that nothing but a return reads, such as the sets of partial rules.
+
+    Such a set may be a shared empty one until its first element is added.
+    """
+    made = {s.target for s in ir.walk(blocks) if isinstance(s, ir.MakeSet) and usage.is_set_once(s.target)}
+    returned = Counter(
+        s.source
+        for s in ir.walk(blocks)
+        if isinstance(s, ir.ReturnLocal) and not isinstance(s.source, ir.Constant)
+    )
+    return frozenset(variable for variable in made if usage.read[variable] == returned[variable])
+
+
 _SHOWING_BUILTINS: Final = frozenset({"print", "internal.print", "trace", "internal.test_case"})
 
 
 def _shows_order(statement: ir.Statement, own: set[ir.Local]) -> bool:
-    if isinstance(statement, ir.ResultSetAdd | ir.ReturnLocal):
+    if isinstance(statement, ir.ResultSetAdd):
         return True
+    if isinstance(statement, ir.ReturnLocal):
+        return not isinstance(statement.source, ir.Constant)
     if isinstance(statement, ir.ArrayAppend | ir.ObjectInsert):
         return dataflow.changes(statement) not in own
     if isinstance(statement, ir.Call) and statement.function in _SHOWING_BUILTINS:

@@ -37,6 +37,8 @@ def emit_function(
     is_plan = isinstance(function, ir.Plan)
     params = (ir.INPUT, ir.DATA) if isinstance(function, ir.Plan) else function.params
     builder = FunctionBuilder(unit, params, dataflow.Usage(function.blocks, params))
+    if unit.options.inline:
+        builder.late_sets = control.late_sets(function.blocks, builder.usage)
     builder.write_body(function.blocks)
     arguments = [builder.documents.frame, *[f"v{param}" for param in params[2:]], *["results"] * is_plan]
     return [*builder.spilled, builder.finish(name, arguments, charged=charged)]
@@ -139,6 +141,9 @@ class FunctionBuilder(Builder):
             self._scan(statement, is_last=is_last)
         elif isinstance(statement, ir.Break):
             self.break_out(statement.index)
+            return False
+        elif isinstance(statement, ir.ExitLoop):
+            self.writer.line("break")
             return False
         elif isinstance(statement, ir.ReturnLocal):
             self.writer.line(f"return {self.read(statement.source)}")
@@ -264,6 +269,7 @@ class FunctionBuilder(Builder):
         builder = FunctionBuilder(self.unit, (ir.INPUT, ir.DATA, *shared), self.usage)
         builder.scopes.forget([variable for variable in shared if not self.scopes.is_defined(variable)])
         builder._loops = self._loops
+        builder.late_sets = self.late_sets
         builder.writer.location = self.writer.location
         builder._statements((s,), None, None)
         if outputs:

@@ -6,17 +6,20 @@ running the source.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from webhook.rego import ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.emit.function import emit_function
-from webhook.rego.emit.runtime import NOT_COMPUTED, STEPS_SLOT
+from webhook.rego.emit.runtime import BUDGET_SLOT, FIRST_FREE_SLOT, NOT_COMPUTED, STEPS_SLOT
 from webhook.rego.emit.unit import Options, Unit
 from webhook.rego.emit.writer import Writer
 from webhook.rego.errors import Location
+
+_Body: TypeAlias = ir.Function | ir.Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,48 +32,85 @@ class Module:
     locations: tuple[Location | None, ...]
     """For each line of the source, the place in the policy that it comes from."""
     plans: Mapping[str, str]
-    """Python function of each plan; it takes a frame and a list of results."""
+    """Python function of each plan that is no entry; it takes a frame and a list of results."""
+    entries: Mapping[str, str]
+    """Python function of each entry; it takes a frame and gives a value."""
     dynamic: Mapping[tuple[str, ...], tuple[str, int]]
     """Python function and memo slot of each rule that dynamic calls can reach, by its path."""
     statements: tuple[Location, ...]
     """In instrumented code, the place of each counted statement."""
 
 
-def emit_module(policy: ir.Policy, builtins: Mapping[str, Builtin], options: Options) -> Module:
-    """Write the Python of a policy whose calls are all known."""
+def emit_module(
+    policy: ir.Policy,
+    entries: Mapping[str, ir.Function],
+    builtins: Mapping[str, Builtin],
+    options: Options,
+) -> Module:
+    """Write the Python of a policy; `entries` are functions that give the value of an entry point, by its name."""
     unit = Unit(policy, builtins, options)
-    for function in policy.functions:
-        if len(function.params) == 2:
-            unit.slots[function.name] = unit.new_slot()
+    bodies: list[_Body] = [*policy.functions, *policy.plans, *entries.values()]
+    for name in _memoised(policy.functions, bodies):
+        unit.slots[name] = unit.new_slot()
+    plans = {plan.name: f"p{index}" for index, plan in enumerate(policy.plans)}
+    entry_names = {name: f"e{index}" for index, name in enumerate(entries)}
     charged = _charged(policy.functions)
     writer = Writer()
     for function in policy.functions:
-        writer.line(f"# {function.name!r}")
-        _append(
-            writer, emit_function(unit, unit.names[function.name], function, charged=function.name in charged)
-        )
-    plans = {plan.name: f"p{index}" for index, plan in enumerate(policy.plans)}
+        _write(writer, unit, unit.names[function.name], function, charged=function.name in charged)
     for plan in policy.plans:
-        _append(writer, emit_function(unit, plans[plan.name], plan))
+        _write(writer, unit, plans[plan.name], plan)
+    for name, entry in entries.items():
+        _write(writer, unit, entry_names[name], entry)
     _write_frame(writer, unit)
+    dynamic = {
+        function.path: (unit.names[function.name], unit.slots[function.name])
+        for function in policy.functions
+        if function.path and function.name in unit.slots
+    }
     return Module(
         "\n".join(writer.lines) + "\n",
         unit.globals,
         tuple(writer.locations),
         plans,
-        {
-            function.path: (unit.names[function.name], unit.slots[function.name])
-            for function in policy.functions
-            if function.path and function.name in unit.slots
-        },
+        entry_names,
+        dynamic,
         tuple(unit.statements),
     )
 
 
-def _append(writer: Writer, functions: Iterable[Writer]) -> None:
-    for function in functions:
+def _write(writer: Writer, unit: Unit, name: str, body: _Body, *, charged: bool = False) -> None:
+    writer.location = None
+    writer.line(f"# {body.name!r}")
+    for function in emit_function(unit, name, body, charged=charged):
         writer.extend(function)
         writer.line("")
+
+
+def _calls(blocks: tuple[ir.Block, ...], *, in_loop: bool) -> Iterator[tuple[str, bool]]:
+    """Give the name of each function called within blocks, and whether that may happen several times."""
+    for block in blocks:
+        for statement in block:
+            if isinstance(statement, ir.Call | ir.Holds):
+                yield statement.function, in_loop
+            is_repeated = in_loop or isinstance(statement, ir.Scan | ir.With)
+            yield from _calls(ir.blocks_of(statement), in_loop=is_repeated)
+
+
+def _memoised(functions: Iterable[ir.Function], bodies: Iterable[_Body]) -> list[str]:
+    """Give the rules whose value is kept in a slot: those that an evaluation may ask for more than once."""
+    counts: Counter[str] = Counter()
+    is_dynamic = False
+    for body in bodies:
+        repeated = isinstance(body, ir.Function) and len(body.params) > 2
+        for name, in_loop in _calls(body.blocks, in_loop=repeated):
+            counts[name] += 2 if in_loop else 1
+        is_dynamic |= any(isinstance(statement, ir.CallDynamic) for statement in ir.walk(body.blocks))
+    return [
+        function.name
+        for function in functions
+        if len(function.params) == 2 and (counts[function.name] > 1 or (is_dynamic and function.path))
+    ]
 
 
 def _charged(functions: Iterable[ir.Function]) -> set[str]:
@@ -84,19 +124,23 @@ def _charged(functions: Iterable[ir.Function]) -> set[str]:
         function.name
         for function in functions
         if function.name in with_arguments
-        and any(
-            isinstance(statement, ir.Call) and statement.function in with_arguments
-            for statement in ir.walk(function.blocks)
-        )
+        and any(name in with_arguments for name, _ in _calls(function.blocks, in_loop=False))
     }
 
 
 def _write_frame(writer: Writer, unit: Unit) -> None:
     """Write the functions that open a frame for an evaluation and for a `with`."""
+    writer.location = None
     unit.globals["SLOTS"] = (NOT_COMPUTED,) * unit.slot_count
     with writer.block("def open_frame(i, d, steps, budget, context, hits):"):
-        writer.line("return [i, d, steps, budget, context, hits, *SLOTS]")
+        writer.line("m = [i, d, steps, budget, context, hits, *SLOTS]")
+        for path, slot in unit.paths.items():
+            source = f"p{unit.paths[path[:-1]]}" if path[:-1] else "i"
+            key = unit.constant(path[-1])
+            found = f"{source}.get({key}, U) if {source}.__class__ is dict else lookup({source}, {key})"
+            writer.line(f"m[{slot}] = p{slot} = {found}")
+        writer.line("return m")
     with writer.block("def branch(m, i, d):"):
-        writer.line(f"frame = open_frame(i, d, m[{STEPS_SLOT}] - 1, *m[3:6])")
+        writer.line(f"frame = open_frame(i, d, m[{STEPS_SLOT}] - 1, *m[{BUDGET_SLOT}:{FIRST_FREE_SLOT}])")
         writer.line(f"if frame[{STEPS_SLOT}] < 0: refill(frame)")
         writer.line("return frame")

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from webhook.rego import ir
-from webhook.rego.emit import control, expressions
+from webhook.rego.emit import calls, expressions
 from webhook.rego.emit.builder import Builder
-from webhook.rego.emit.runtime import CONTEXT_SLOT
 from webhook.rego.values import parse_number
 
 
@@ -27,7 +26,10 @@ def _array_append(b: Builder, s: ir.ArrayAppend) -> None:
 
 def _set_add(b: Builder, s: ir.SetAdd) -> None:
     b.require(s.value)
-    b.writer.line(f"{b.variable(s.set)}.add({b.read(s.value)})")
+    collection = b.variable(s.set)
+    if s.set in b.late_sets:
+        b.writer.line(f"if {collection} is E: {collection} = RegoSet()")
+    b.writer.line(f"{collection}.add({b.read(s.value)})")
 
 
 def _object_insert(b: Builder, s: ir.ObjectInsert) -> None:
@@ -59,69 +61,14 @@ def _assign_var_once(b: Builder, s: ir.AssignVarOnce) -> None:
     b.require(s.source)
     value, target = b.read(s.source), b.variable(s.target)
     same = expressions.equality(b.unit, s.target, target, s.source, value)
+    place = b.unit.location(s.location)
     b.writer.line(f"if {target} is U: {target} = {value}")
-    b.writer.line(
-        f"elif not ({same}): raise value_conflict({b.takes_arguments}, {b.unit.location(s.location)})"
-    )
+    b.writer.line(f"elif {same.fails}: raise value_conflict({b.takes_arguments}, {place})")
     b.scopes.assign(s.target)
 
 
 def _reset_local(b: Builder, s: ir.ResetLocal) -> None:
     b.assign(s.target, "U", defined=False)
-
-
-def _call(b: Builder, s: ir.Call) -> None:
-    if s.function in b.unit.functions:
-        _call_function(b, s)
-    else:
-        _call_builtin(b, s)
-
-
-def _call_function(b: Builder, s: ir.Call) -> None:
-    """Call a function of the policy, or take what its memo slot holds."""
-    arguments = s.arguments[2:]
-    b.require(*arguments)
-    name, frame, slot = b.unit.names[s.function], b.documents.frame, b.unit.slots.get(s.function)
-    if slot is None:
-        b.assign_if_defined(s.result, f"{name}({', '.join([frame, *map(b.read, arguments)])})")
-        return
-    b.assign(s.result, f"{frame}[{slot}]", defined=False)
-    b.writer.line(f"if v{s.result} is N: v{s.result} = {frame}[{slot}] = {name}({frame})")
-    b.require(s.result)
-
-
-def _call_builtin(b: Builder, s: ir.Call) -> None:
-    b.require(*s.arguments)
-    builtin = b.unit.builtins[s.function]
-    context = [f"{b.documents.frame}[{CONTEXT_SLOT}]"] if builtin.needs_context else []
-    arguments = ", ".join(context + [b.read(argument) for argument in s.arguments])
-    _guard(b, s, f"v{s.result} = {b.unit.builtin(s.function)}({arguments})")
-    b.scopes.assign(s.result, defined=False)
-    b.require(s.result)
-
-
-def _guard(b: Builder, s: ir.Call, line: str) -> None:
-    """Write a line that calls a builtin, and what is to be done when that fails."""
-    jump = b.scopes.current.jump
-    with b.writer.block("try:"):
-        b.writer.line(line)
-    if b.unit.options.strict_builtin_errors:
-        with b.writer.block("except BuiltinError as error:"):
-            place = b.unit.location(s.location)
-            b.writer.line(f"raise builtin_failure({s.function!r}, error, {place}) from error")
-    else:
-        with b.writer.block("except BuiltinError:"):
-            b.writer.line(jump or f"v{s.result} = U")
-
-
-def _call_dynamic(b: Builder, s: ir.CallDynamic) -> None:
-    b.require(*s.path)
-    path = "".join(f"{b.read(part)}, " for part in s.path)
-    b.assign(s.result, f"call_dynamic({b.documents.frame}, ({path}))", defined=False)
-    b.leave_if(f"v{s.result} is N", f"v{s.result} is not N")
-    with b.writer.block(f"if v{s.result} is U:"):
-        b.break_out(control.BLOCKS_LEFT_BY_DYNAMIC_CALL)
-    b.scopes.define(s.result)
 
 
 def _dot(b: Builder, s: ir.Dot) -> None:
@@ -131,16 +78,20 @@ def _dot(b: Builder, s: ir.Dot) -> None:
     )
 
 
+def _input_path(b: Builder, s: ir.InputPath) -> None:
+    b.assign_if_defined(s.target, f"{b.documents.frame}[{b.unit.path_slot(s.path)}]")
+
+
 def _equal(b: Builder, s: ir.Equal) -> None:
     if not b.is_defined(s.left):
         b.require(s.right)
-    b.leave_unless(expressions.equality(b.unit, s.left, b.read(s.left), s.right, b.read(s.right)))
+    b.go_on_if(expressions.equality(b.unit, s.left, b.read(s.left), s.right, b.read(s.right)))
 
 
 def _not_equal(b: Builder, s: ir.NotEqual) -> None:
     b.require(s.left, s.right)
     same = expressions.equality(b.unit, s.left, b.read(s.left), s.right, b.read(s.right))
-    b.leave_if(same, f"not ({same})")
+    b.leave_if(same.holds, same.fails)
 
 
 def _is_of_type(kind: str) -> Callable[[Builder, Any], None]:
@@ -187,14 +138,14 @@ def _make_object(b: Builder, s: ir.MakeObject) -> None:
 
 def _make_object_of(b: Builder, s: ir.MakeObjectOf) -> None:
     entries = []
-    for key, value in s.entries:
+    for key, value in zip(s.keys, s.values, strict=True):
         b.require(key, value)
         entries.append(f"{expressions.key(b.unit, key, b.read(key))}: {b.read(value)}")
     b.assign(s.target, f"{{{', '.join(entries)}}}")
 
 
 def _make_set(b: Builder, s: ir.MakeSet) -> None:
-    b.assign(s.target, "RegoSet()")
+    b.assign(s.target, "E" if s.target in b.late_sets else "RegoSet()")
 
 
 def _nop(_: Builder, __: ir.Nop) -> None:
@@ -211,10 +162,13 @@ _WRITERS: Final[Mapping[type[ir.Statement], Callable[[Builder, Any], None]]] = {
     ir.AssignInt: _assign_int,
     ir.AssignVar: _assign_var,
     ir.AssignVarOnce: _assign_var_once,
-    ir.Call: _call,
-    ir.CallDynamic: _call_dynamic,
+    ir.Call: calls.write_call,
+    ir.CallDynamic: calls.write_dynamic_call,
+    ir.CallFormat: calls.write_format,
     ir.Dot: _dot,
     ir.Equal: _equal,
+    ir.Holds: calls.write_holds,
+    ir.InputPath: _input_path,
     ir.IsArray: _is_of_type("list"),
     ir.IsDefined: _is_defined,
     ir.IsObject: _is_of_type("dict"),

@@ -14,7 +14,7 @@ from webhook.rego import ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.emit.runtime import FIRST_FREE_SLOT
 from webhook.rego.errors import Location
-from webhook.rego.values import Value
+from webhook.rego.values import UNDEFINED, Value
 
 _LARGEST_LITERAL: Final = 1 << 64
 _LONGEST_LITERAL: Final = 2000
@@ -49,6 +49,8 @@ class Unit:
         """In instrumented code, the place of each counted statement."""
         self.slots: dict[str, int] = {}
         """Memo slot of each function that has one."""
+        self.paths: dict[tuple[str, ...], int] = {}
+        """Slot of each part of the input that is looked up when a frame is opened, a longer path after its start."""
         self._next_slot = FIRST_FREE_SLOT
         self._functions = 0
         self._interned: dict[Any, str] = {}
@@ -67,6 +69,8 @@ class Unit:
     def constant(self, value: Value) -> str:
         """Give an expression for a constant: its literal, or the name of an entry in the globals."""
         kind = type(value)
+        if value is UNDEFINED:
+            return "U"
         if value is None or kind is bool or kind is float:
             return repr(value)
         if kind is int and -_LARGEST_LITERAL < value < _LARGEST_LITERAL:
@@ -94,6 +98,14 @@ class Unit:
         name = f"{prefix}{len(self.globals)}"
         self.globals[name] = value
         return name
+
+    def path_slot(self, path: tuple[str, ...]) -> int:
+        """Give the slot that holds a part of the input from the start."""
+        if path not in self.paths:
+            for end in range(1, len(path) + 1):
+                if path[:end] not in self.paths:
+                    self.paths[path[:end]] = self.new_slot()
+        return self.paths[path]
 
     def new_name(self, prefix: str) -> str:
         """Make a name for a further generated function."""

@@ -1,0 +1,86 @@
+"""Leaves a loop as soon as further rounds cannot change anything.
+
+A loop whose only lasting effect is one variable that gets one constant (the shape of `some` and `every` within a
+larger rule) is done when it is set; OPA stops there too.
+"""
+
+from __future__ import annotations
+
+from webhook.rego import dataflow, ir
+
+_LASTING = (
+    ir.ResultSetAdd,
+    ir.ReturnLocal,
+    ir.AssignVarOnce,
+    ir.ArrayAppend,
+    ir.SetAdd,
+    ir.ObjectInsert,
+    ir.ObjectInsertOnce,
+)
+
+
+def leave_loops(function: ir.Function) -> ir.Function:
+    """Add exits to the loops of a function."""
+    usage = dataflow.Usage(function.blocks, function.params)
+    blocks = tuple([_block(block, usage) for block in function.blocks])
+    return ir.Function(function.name, function.params, function.result, blocks, function.path)
+
+
+def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
+    return tuple([_statement(statement, usage) for statement in block])
+
+
+def _statement(statement: ir.Statement, usage: dataflow.Usage) -> ir.Statement:
+    statement = dataflow.with_blocks(statement, lambda inner: _block(inner, usage))
+    if not isinstance(statement, ir.Scan) or not statement.block:
+        return statement
+    flag = _flag(statement, usage)
+    last = statement.block[-1]
+    if flag is None:
+        return statement
+    exit_loop = ir.ExitLoop(location=last.location)
+    if isinstance(last, ir.AssignVar):
+        block = (*statement.block, exit_loop)
+    else:
+        block = (*statement.block, ir.BlockStatement(((ir.IsDefined(flag), exit_loop),)))
+    return ir.Scan(statement.source, statement.key, statement.value, block, location=statement.location)
+
+
+def _flag(loop: ir.Scan, usage: dataflow.Usage) -> ir.Local | None:
+    """Give the variable that is the only lasting effect of a loop, if there is one such."""
+    inside = dataflow.Usage((loop.block,))
+    made = {
+        variable
+        for variable in inside.set.keys() | inside.reset.keys()
+        if usage.total(variable) == inside.total(variable)
+    }
+    flags: set[ir.Local] = set()
+    values: set[tuple[type, str]] = set()
+    for statement in ir.walk((loop.block,)):
+        if isinstance(statement, _LASTING) and dataflow.changes(statement) not in made:
+            return None
+        if isinstance(statement, ir.Call | ir.Holds | ir.CallDynamic) and _may_print(statement):
+            return None
+        for target in dataflow.sets(statement):
+            if target in made:
+                continue
+            if not isinstance(statement, ir.AssignVar) or not isinstance(statement.source, ir.Constant):
+                return None
+            flags.add(target)
+            values.add((type(statement.source.value), repr(statement.source.value)))
+    if len(flags) != 1 or len(values) != 1:
+        return None
+    (flag,) = flags
+    return flag if usage.set[flag] == inside.set[flag] and _ends_with(loop.block, flag) else None
+
+
+def _may_print(statement: ir.Call | ir.Holds | ir.CallDynamic) -> bool:
+    return not isinstance(statement, ir.CallDynamic) and statement.function in {"internal.print", "trace"}
+
+
+def _ends_with(block: ir.Block, flag: ir.Local) -> bool:
+    """Say whether a round sets the flag only at its very end, directly or in a loop."""
+    last = block[-1]
+    if isinstance(last, ir.Scan):
+        return bool(last.block)
+    return isinstance(last, ir.AssignVar) and last.target == flag
