@@ -113,22 +113,23 @@ excepted(entry) if {
 
 # ---- names -----------------------------------------------------------------------------------------------
 
-screen_of_names := `[^=]*(?:PASS|PWD|SECRET|TOKEN|CREDENTIAL|CREDS|API_?KEY|[A-Z][_.-]?KEY|COOKIE|_AUTH)[^=]*`
+screen_of_names := `[^=]*(?:PASS|PWD|_PW|SECRET|TOKEN|CREDENTIAL|CREDS|API_?KEY|[A-Z][_.-]?KEY|COOKIE|_AUTH)[^=]*`
 
 # A name that ends like this holds a password.
-password_name := `(?:PASSWO?R?D|PASSWORT|PASSPHRASE|PASSCODE|(?:^|[_.-])PASS|[_.-]PWD)$`
+password_name := `(?:PASSWO?R?D|PASSWORT|PASSPHRASE|PASSCODE|PASS|PWD|[_.-]PW)$`
 
 # A name that ends like this holds a token, key or shared secret.
 credential_name := concat("", [
 	`(?:TOKEN|SECRET|ERLANG_COOKIE|DOCKER_AUTH_CONFIG|NEO4J_AUTH|(?:VAULT|APPROLE)_SECRET_ID|SECRET_KEY_BASE`,
 	`|ACCESS[_.-]?KEY(?:[_.-]?ID)?`,
-	`|(?:API|SECRET|PRIVATE|ENCRYPTION|DECRYPTION|SIGNING|MASTER|FERNET|ACCOUNT|STORAGE|SHARED|LICENSE`,
-	`|AUTH|APP|SERVICE|DEPLOY|HMAC|JWT|CRYPT|INGESTION|SSH|SUBSCRIPTION)[_.-]?KEY)$`,
+	`|(?:API|APP|AUTH|SECRET|PRIVATE|SHARED|MASTER|ACCOUNT|AZURE_STORAGE|LICENSE|ENCRYPTION|DECRYPTION|CRYPT`,
+	`|SIGNING|FERNET|HMAC|JWT|SSH|DEPLOY)[_.-]?KEY)$`,
 ])
 
-# A name that ends like one of the above, and yet is known to hold none: the name of a Kubernetes Secret,
-# or what is published on purpose.
+# A name that ends like one of the above, and yet is known to hold none: a shell's own variable, the name of a
+# Kubernetes Secret, or what is published on purpose.
 innocent_name := concat("", [
+	`^(?:OLD)?PWD$|(?:ASK|BY|COM|SUR|OVER|UNDER)PASS$|`,
 	`(?:^|[_.-])(?:TLS|CERTS?|CERTIFICATE|SSL|CA|PULL|REGISTRY|KUBERNETES|K8S|EXISTING)[_.-]?SECRET$`,
 	`|(?:^|[_.-])(?:PUBLIC|PUBLISHABLE)(?:[_.-]|KEY)`,
 	`|(?:SITE|PARTITION|SORT|PRIMARY|FOREIGN|HASH|RANGE|CACHE|ROUTING|OBJECT|INSTRUMENTATION|IDEMPOTENCY)[_.-]?KEY$`,
@@ -137,13 +138,13 @@ innocent_name := concat("", [
 # A name that mentions a credential and ends with this word describes it, and does not hold it.
 descriptive_words := {
 	"ALG", "ALGORITHM", "ANNOTATION", "ARN", "ATTEMPTS", "ATTRIBUTE", "AUDIENCE", "AUDIENCES", "BACKEND",
-	"BITS", "BUCKET", "CACHE", "CLAIM", "CLASS", "CMD", "COMMAND", "COUNT", "DAYS", "DIR", "DIRECTORY",
+	"BITS", "BUCKET", "CACHE", "CLAIM", "CLASS", "CHECKSUM", "CMD", "COMMAND", "COUNT", "DAYS", "DIGEST", "DIR", "DIRECTORY",
 	"DOMAIN", "DURATION", "ENABLED", "ENCODING", "ENDPOINT", "ENGINE", "ENV", "EXPIRATION", "EXPIRES",
-	"EXPIRY", "FIELD", "FILE", "FILENAME", "FINGERPRINT", "FORMAT", "GROUP", "HEADER", "HOST", "HOSTNAME",
+	"EXPIRY", "FIELD", "FILE", "FILENAME", "FINGERPRINT", "FORMAT", "GROUP", "HASH", "HEADER", "HOST", "HOSTNAME",
 	"HOURS", "ID", "INTERVAL", "ISSUER", "KIND", "LABEL", "LENGTH", "LIFETIME", "LIMIT", "LOCATION",
 	"METHOD", "MINUTES", "MODE", "MOUNT", "NAME", "NAMES", "NAMESPACE", "OPTIONS", "PARAMETER", "PATH",
 	"PERIOD", "POLICY", "PORT", "PREFIX", "PROJECT", "PROVIDER", "REALM", "REF", "REFERENCE", "REGION",
-	"ROLE", "ROTATION", "SCHEME", "SCOPE", "SCOPES", "SECONDS", "SERVER", "SERVICE", "SIZE", "SOCK",
+	"ROLE", "ROTATION", "SCHEME", "SCOPE", "SCOPES", "SECONDS", "SERVER", "SERVICE", "SHA256", "SIZE", "SOCK",
 	"SOURCE", "STORE", "STRENGTH", "SUBJECT", "SUFFIX", "TIMEOUT", "TTL", "TYPE", "URI", "URL", "USER",
 	"USERNAME", "VERSION",
 }
@@ -232,7 +233,7 @@ looks_random(value) if {
 	regex.match(`^[A-Za-z0-9+/=_.~!@#$%^&*-]{16,}$`, value)
 	regex.match(`[A-Za-z]`, value)
 	regex.match(`[0-9][^0-9]+[0-9]`, value)
-	not regex.match(`^[A-Za-z]*[0-9]{0,4}(?:[-_./:@+=][A-Za-z]*[0-9]{0,4})*$`, value)
+	not regex.match(`^[A-Za-z]*[0-9]{0,4}[a-z]{0,2}(?:[-_./:@+=][A-Za-z]*[0-9]{0,4}[a-z]{0,2})*$`, value)
 	not location(value)
 	count({character | some character in split(value, "")}) >= 10
 }
@@ -243,7 +244,7 @@ looks_random(value) if {
 screen_of_values := concat("", [
 	`AKIA|ASIA|ABIA|ACCA|gh[pousr]_|github_pat_|gl[a-z]{2,6}-|xox[a-z]-|xapp-|hooks\.slack\.com|AIza|ya29\.|GOCSPX-`,
 	`|[sr]k_(?:live|test)_|whsec_|npm_|pypi-|hvs\.|sk-|hf_|dop_v1_|SG\.|dckr_pat_|AGE-SECRET-KEY-|glsa_`,
-	`|PRIVATE KEY|LS0tLS1CRUdJTi|eyJ|://[^\s/@]*:[^\s/@]*@|[Pp](?:assword|ASSWORD|wd|WD)\s*=|AccountKey=|AccessKey=`,
+	`|PRIVATE KEY|LS0tLS1CRUdJTi|eyJ|://[^\s/@]*:[^\s/@]*@|[Pp](?:assword|ASSWORD|wd|WD)\s*=|AccountKey=|AccessKey=|@(?:tcp|unix)\(`,
 ])
 
 shapes := [
@@ -258,7 +259,7 @@ shapes := [
 	{"what": "a PyPI token", "pattern": `(?:^|[^A-Za-z0-9_-])pypi-Ag[A-Za-z0-9_-]{30}`},
 	{"what": "a Vault token", "pattern": `(?:^|[^A-Za-z0-9_])hvs\.[A-Za-z0-9_-]{24}`},
 	{"what": "an API key", "pattern": concat("", [
-		`(?:^|[^A-Za-z0-9_-])(?:sk-(?:proj-|ant-|svcacct-)?[A-Za-z0-9_-]{32}|hf_[A-Za-z0-9]{30}|dop_v1_[a-f0-9]{64}`,
+		`(?:^|[^A-Za-z0-9_-])(?:sk-(?:[A-Za-z0-9]{32}|(?:proj|ant|svcacct|admin)-[A-Za-z0-9_-]{32})|hf_[A-Za-z0-9]{30}|dop_v1_[a-f0-9]{64}`,
 		`|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|dckr_pat_[A-Za-z0-9_-]{20}|AGE-SECRET-KEY-1[A-Z0-9]{50}`,
 		`|glsa_[A-Za-z0-9]{32})`,
 	])},
@@ -282,14 +283,18 @@ credential_shape(value) := what if {
 	not startswith(groups[2], "sha256:")
 	real_password(groups[1])
 } else := "a connection string with a password" if {
-	some groups in regex.find_all_string_submatch_n(connection_password, value, -1)
+	some pattern in connection_passwords
+	some groups in regex.find_all_string_submatch_n(pattern, value, -1)
 	real_password(groups[1])
 }
 
 # docker://nginx:1.27@sha256:… has the same shape, and is no credential.
 url_password := `://[^\s/:@?#]*:([^\s/@]+)@([^\s/]*)`
 
-connection_password := `(?:^|[;?&\s]|--)(?:[Pp]assword|PASSWORD|[Pp]wd|PWD|AccountKey|SharedAccessKey)\s*=\s*["']?([^\s;&"']+)`
+connection_passwords := [
+	`(?:^|[;?&\s]|--)(?:[Pp]assword|PASSWORD|[Pp]wd|PWD|AccountKey|SharedAccessKey)\s*=\s*["']?([^\s;&"']+)`,
+	`^[^\s:/@]+:([^\s@]+)@(?:tcp|unix)\(`,
+]
 
 real_password(password) if {
 	not reference(password)
