@@ -48,6 +48,12 @@ class Cohort:
         self.contains = contains
 
 
+@functools.lru_cache(maxsize=32)
+def cohort_of(salt: str, selection: NamespaceSelection, threshold: int) -> Cohort:
+    """Give the cohort with these numbers, the same object while it is in use, so that it remembers its members."""
+    return Cohort(salt, selection, threshold)
+
+
 def threshold_for(
     salt: str, selection: NamespaceSelection, percent: float, namespaces: Iterable[str]
 ) -> int | None:

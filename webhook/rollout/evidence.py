@@ -73,7 +73,8 @@ def subtract_counters(whole: Counters, earlier: Counters) -> Counters:
 
 def sum_counters(counters: Iterable[Counters]) -> Counters:
     """Add any number of counters."""
-    return reduce(add_counters, counters, Counters())
+    rest = iter(counters)
+    return reduce(add_counters, rest, next(rest, Counters()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,13 @@ class Histogram:
     def quantile_ns(self, share: float) -> float:
         """Estimate the duration that `share` of the evaluations stay within; 0.0 when there are none."""
         wanted = share * self.total
-        seen = 0
-        for index, count in enumerate(self.counts):
-            if count and seen + count >= wanted:
-                low, high = _edges(index)
-                return low + (high - low) * (wanted - seen) / count
-            seen += count
-        return 0.0
+        if not wanted:
+            return 0.0
+        running = list(itertools.accumulate(self.counts))
+        index = bisect.bisect_left(running, wanted)
+        low, high = _edges(index)
+        before = running[index] - self.counts[index]
+        return low + (high - low) * (wanted - before) / self.counts[index]
 
     def count_above(self, duration_ns: float) -> int:
         """Count the evaluations that certainly took longer; those in the bucket of the duration are not counted."""

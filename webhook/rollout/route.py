@@ -7,7 +7,7 @@ not what is behind them.
 from dataclasses import dataclass
 from typing import Protocol
 
-from webhook.rollout.cohort import Cohort
+from webhook.rollout.cohort import Cohort, cohort_of
 from webhook.rollout.life import Phase, Rollout
 from webhook.rollout.strategy import Mode
 
@@ -73,7 +73,7 @@ def route_of(rollout: Rollout) -> Route:
     if rollout.phase not in (Phase.PROGRESSING, Phase.PAUSED):
         return stable_route(rollout.stable)
     stable, candidate, mode = rollout.stable, rollout.candidate, rollout.current_step.mode
-    cohort = Cohort(rollout.salt, rollout.strategy.namespaces, rollout.threshold)
+    cohort = cohort_of(rollout.salt, rollout.strategy.namespaces, rollout.threshold)
     shadowed = Assignment(stable, shadow=candidate, rollout=rollout, mode=Mode.SHADOW)
     if mode is Mode.SHADOW:
         return CohortRoute(cohort, shadowed, Assignment(stable, rollout=rollout))

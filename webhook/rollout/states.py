@@ -11,7 +11,7 @@ from typing import Any
 
 from webhook.rollout.assessment import Assessment, assess, mark
 from webhook.rollout.bars import BarName, BarState, evaluate_bars
-from webhook.rollout.cohort import EVERYBODY, NOBODY, Cohort, representative_salt, threshold_for
+from webhook.rollout.cohort import EVERYBODY, NOBODY, cohort_of, representative_salt, threshold_for
 from webhook.rollout.duration import format_duration
 from webhook.rollout.errors import TransitionRefused
 from webhook.rollout.evidence import Evidence
@@ -383,7 +383,7 @@ def _widen(rollout: Rollout, namespaces: Collection[str], now_ns: int) -> Outcom
     selection, step = rollout.strategy.namespaces, rollout.current_step
     if rollout.threshold == EVERYBODY:
         return None
-    if any(map(Cohort(rollout.salt, selection, rollout.threshold).contains, namespaces)):
+    if any(map(cohort_of(rollout.salt, selection, rollout.threshold).contains, namespaces)):
         return None
     threshold = threshold_for(rollout.salt, selection, step.percent, namespaces)
     if threshold is None:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,11 @@ def test_the_documented_strategy_is_read() -> None:
         Analysis(FalsePositiveRate(0.001, 0.99), 0.9, 2_500_000, 0, Unreviewed.IGNORE, OnInconclusive.EXTEND),
         NamespaceSelection(("team-*",), ("team-secret",), ("team-payments",)),
     )
+
+
+def test_the_default_is_as_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rollouts.md").read_text()
+    assert parse_strategy(yaml.safe_load(page.split("```yaml")[1].split("```")[0])) == Strategy()
 
 
 @pytest.mark.parametrize("nothing", [None, {}, {"analysis": {}, "namespaces": {}}])
