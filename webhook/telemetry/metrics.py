@@ -4,15 +4,19 @@ Owns turning outcomes and events into series. Must not know how they are exposed
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
+from webhook.decision.record import DecisionRecord
 from webhook.telemetry import vocabulary
 from webhook.telemetry.outcome import RequestOutcome
-from webhook.telemetry.tally import Labels, Series, Tally, TallyReport
+from webhook.telemetry.tally import Labels, Series, Tally, TallyReport, observe
 from webhook.telemetry.vocabulary import Metric
 
 Gauge = Callable[[], float]
+_Cells: TypeAlias = tuple[list[int], list[int]]
+"""The cell of a counter, and those of a histogram."""
 
 
 class MetricsReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -29,22 +33,50 @@ class Metrics:
         self._tally = Tally()
         self._gauges: dict[Series, float | Gauge] = {}
         self._watched: dict[Series, tuple[Metric, Callable[[], int], int]] = {}
+        # The series of a request are always the same few: looked up once, added to ever after.
+        self._requests: dict[tuple[str, int], _Cells] = {}
+        self._reviews: dict[tuple[str, str, bool], list[int]] = {}
+        self._verdicts: dict[tuple[str, str, str], _Cells] = {}
 
     def accept(self, outcomes: Sequence[RequestOutcome]) -> None:
         """Count a batch of requests."""
-        tally = self._tally
         for outcome in outcomes:
-            tally.count(vocabulary.REQUESTS, (outcome.endpoint, str(outcome.status)))
-            tally.observe(vocabulary.REQUEST_SECONDS, (outcome.endpoint,), outcome.duration_ns)
-            decision = outcome.decision
-            if decision is None:
-                continue
-            allowed = "true" if decision.allowed else "false"
-            tally.count(vocabulary.REVIEWS, (outcome.endpoint, decision.operation, allowed))
-            for verdict in decision.verdicts:
-                labels = (verdict.policy, verdict.version)
-                tally.count(vocabulary.DECISIONS, (*labels, verdict.outcome))
-                tally.observe(vocabulary.EVALUATION_SECONDS, labels, verdict.duration_ns)
+            key = (outcome.endpoint, outcome.status)
+            count, cells = self._requests.get(key) or self._find_request(key)
+            count[0] += 1
+            observe(vocabulary.REQUEST_SECONDS, cells, outcome.duration_ns)
+            if outcome.decision is not None:
+                self._count_decision(outcome.endpoint, outcome.decision)
+
+    def _count_decision(self, endpoint: str, decision: DecisionRecord) -> None:
+        review = (endpoint, decision.operation, decision.allowed)
+        (self._reviews.get(review) or self._find_review(review))[0] += 1
+        for verdict in decision.verdicts:
+            key = (verdict.policy, verdict.version, verdict.outcome)
+            count, cells = self._verdicts.get(key) or self._find_verdict(key)
+            count[0] += 1
+            observe(vocabulary.EVALUATION_SECONDS, cells, verdict.duration_ns)
+
+    def _find_request(self, key: tuple[str, int]) -> _Cells:
+        endpoint, status = key
+        found = self._requests[key] = (
+            self._tally.counter(vocabulary.REQUESTS, (endpoint, str(status))),
+            self._tally.histogram(vocabulary.REQUEST_SECONDS, (endpoint,)),
+        )
+        return found
+
+    def _find_review(self, key: tuple[str, str, bool]) -> list[int]:
+        endpoint, operation, allowed = key
+        labels = (endpoint, operation, "true" if allowed else "false")
+        found = self._reviews[key] = self._tally.counter(vocabulary.REVIEWS, labels)
+        return found
+
+    def _find_verdict(self, key: tuple[str, str, str]) -> _Cells:
+        found = self._verdicts[key] = (
+            self._tally.counter(vocabulary.DECISIONS, key),
+            self._tally.histogram(vocabulary.EVALUATION_SECONDS, key[:2]),
+        )
+        return found
 
     def count(self, metric: Metric, labels: Labels = (), amount: int = 1) -> None:
         """Add to a counter."""

@@ -6,10 +6,10 @@ Owns what the line says and which requests get one. Must not know where lines go
 import enum
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
+from webhook.decision.record import DecisionRecord
 from webhook.telemetry import fields
 from webhook.telemetry.outcome import RequestOutcome
 from webhook.telemetry.traceparent import parse_traceparent
@@ -24,6 +24,40 @@ class RequestLogging(enum.StrEnum):
     NOTABLE = "notable"
     """Those that were denied, warned, patched or refused, and those that erred."""
     NONE = "none"
+
+
+class RequestLine(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    rename={
+        "time": fields.TIME,
+        "level": fields.LEVEL,
+        "event": fields.EVENT,
+        "worker": fields.WORKER,
+        "endpoint": fields.ENDPOINT,
+        "status": fields.STATUS,
+        "error": fields.ERROR,
+        "duration_seconds": fields.DURATION_SECONDS,
+        "body_bytes": fields.BODY_BYTES,
+        "trace_id": fields.TRACE_ID,
+        "decision": fields.DECISION,
+    },
+):
+    """One line, in the order of its fields."""
+
+    time: datetime
+    level: str
+    event: str
+    worker: str
+    endpoint: str
+    status: int
+    error: str = ""
+    duration_seconds: float
+    body_bytes: int
+    trace_id: str = ""
+    decision: DecisionRecord | None = None
 
 
 class RequestLines:
@@ -43,29 +77,25 @@ class RequestLines:
             return
         if self._logging is RequestLogging.NOTABLE:
             outcomes = [outcome for outcome in outcomes if _is_notable(outcome)]
-        lines = [self._encoder.encode(self._describe(outcome)) + b"\n" for outcome in outcomes]
-        if lines:
-            self._write(lines)
+        if outcomes:
+            encode = self._encoder.encode
+            self._write([encode(self._describe(outcome)) + b"\n" for outcome in outcomes])
 
-    def _describe(self, outcome: RequestOutcome) -> dict[str, Any]:
-        line: dict[str, Any] = {
-            fields.TIME: datetime.fromtimestamp(outcome.ended_at_ns / _SECOND_NS, UTC),
-            fields.LEVEL: "error" if outcome.status >= 500 else "info",
-            fields.EVENT: fields.EVENT_REQUEST,
-            fields.WORKER: self._worker,
-            fields.ENDPOINT: outcome.endpoint,
-            fields.STATUS: outcome.status,
-            fields.DURATION_SECONDS: outcome.duration_ns / _SECOND_NS,
-            fields.BODY_BYTES: outcome.body_bytes,
-        }
-        if outcome.error:
-            line[fields.ERROR] = outcome.error
+    def _describe(self, outcome: RequestOutcome) -> RequestLine:
         parent = parse_traceparent(outcome.traceparent) if outcome.traceparent else None
-        if parent is not None:
-            line[fields.TRACE_ID] = parent.trace_id
-        if outcome.decision is not None:
-            line[fields.DECISION] = outcome.decision
-        return line
+        return RequestLine(
+            time=datetime.fromtimestamp(outcome.ended_at_ns / _SECOND_NS, UTC),
+            level="error" if outcome.status >= 500 else "info",
+            event=fields.EVENT_REQUEST,
+            worker=self._worker,
+            endpoint=outcome.endpoint,
+            status=outcome.status,
+            error=outcome.error,
+            duration_seconds=outcome.duration_ns / _SECOND_NS,
+            body_bytes=outcome.body_bytes,
+            trace_id="" if parent is None else parent.trace_id,
+            decision=outcome.decision,
+        )
 
 
 def _is_notable(outcome: RequestOutcome) -> bool:
