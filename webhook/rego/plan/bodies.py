@@ -183,7 +183,7 @@ class Bodies:
         if not name.startswith("data."):
             return BUILTIN_ARITIES[name]
         node = self._tree.find(tuple(name.split(".")[1:]))
-        return node.rules[0].arity if node is not None and node.rules else None
+        return node.rules[0].arity or 0 if node is not None and node.rules else None
 
     def _apply(
         self,

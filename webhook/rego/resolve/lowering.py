@@ -79,8 +79,8 @@ class Surroundings:
     """Unused variables, arguments and imports are errors, as is shadowing of `input` in v0."""
     print_enabled: bool
     is_v1: bool
-    captures: dict[str, Location] = field(default_factory=dict)
-    """Result variables of the comprehensions that print and template strings make, to where they stand."""
+    captures: dict[str, bool] = field(default_factory=dict)
+    """Result variables of the comprehensions that print and template strings make, to whether it is a print."""
 
 
 class Lowering:
@@ -238,13 +238,17 @@ class Lowering:
     def _print(self, call: Call) -> Call | None:
         if not self._around.print_enabled:
             return None
-        captured = tuple(self._capture(argument, (), argument.location) for argument in call.args)
+        captured = tuple(
+            self._capture(argument, (), argument.location, printed=True) for argument in call.args
+        )
         return Call(_PRINT_OPERATOR, (Array(captured, location=call.location),), location=call.location)
 
-    def _capture(self, term: Term, replacements: tuple[With, ...], location: Location) -> Term:
+    def _capture(
+        self, term: Term, replacements: tuple[With, ...], location: Location, *, printed: bool = False
+    ) -> Term:
         """Wrap a term so that it may be undefined: the set of its values."""
         result = Var(self._around.source.unique(), location=location)
-        self._around.captures[result.name] = location
+        self._around.captures[result.name] = printed
         self.scopes.push()
         body: list[Expr] = []
         equality = Call(EQUALITY, (result, term), location=location)
@@ -323,10 +327,6 @@ class Lowering:
             operator, call.location, deprecated_allowed=not self._around.is_v1
         )
         if callee is None:
-            return None
-        if callee.arity == 0 and root_name(callee.operator) == "data" and not args:
-            # Rules without parameters are documents, and OPA calls none of them.
-            self._findings.mistype(f"undefined function {term_text(operator)}", call.location)
             return None
         if not self._around.operators.check_arity(callee, args, call.location, as_value=as_value):
             return None

@@ -165,9 +165,9 @@ BUILTIN_ARITIES: Final[Arities] = {
 
 
 def function_arities(tree: RuleNode[Rule]) -> Arities:
-    """Give the arity of every builtin and of every function in a tree."""
+    """Give the arity of every builtin and rule; rules without parameters can be called as well."""
     arities = dict(BUILTIN_ARITIES)
     for node in tree.descend():
-        if node.rules and node.rules[0].head.args:
-            arities[".".join(("data", *node.path))] = len(node.rules[0].head.args)
+        if node.rules:
+            arities[".".join(("data", *node.path))] = len(node.rules[0].head.args or ())
     return arities

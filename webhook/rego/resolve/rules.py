@@ -33,7 +33,6 @@ from webhook.rego.resolve.shapes import (
     ResolvedRule,
     requires_evaluation,
 )
-from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.variables import term_names
 
 
@@ -113,13 +112,10 @@ class RuleResolver:
     def _argument_names(self, arguments: tuple[Term, ...], rule: Rule) -> set[str]:
         names: set[str] = set()
         for argument in arguments:
-            if isinstance(argument, Ref) and not argument.path and isinstance(argument.head, Var):
-                if argument.head.name in ROOTS:
-                    shadowed = term_text(argument)
-                    message = f"args must not shadow {shadowed} (use a different variable name)"
-                    self._around.findings.misuse(message, rule.location)
-            else:
-                _collect_pattern_names(argument, names)
+            _collect_pattern_names(argument, names)
+        for root in sorted(names.intersection(ROOTS)):
+            message = f"args must not shadow {root} (use a different variable name)"
+            self._around.findings.misuse(message, rule.location)
         return names
 
     def _pattern(self, term: Term, scopes: Scopes) -> Term:
@@ -155,5 +151,5 @@ def _collect_pattern_names(term: Term, names: set[str]) -> None:
     elif isinstance(term, Array):
         for item in term.items:
             _collect_pattern_names(item, names)
-    elif isinstance(term, Var | Ref):
+    elif isinstance(term, Var) or (isinstance(term, Ref) and not term.path):
         collect_names(term, names)

@@ -22,11 +22,12 @@ from webhook.rego.ast import (
     Set,
     SetComprehension,
     Term,
+    Var,
 )
 from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.operators import INTERNAL_PRINT
-from webhook.rego.resolve.shapes import is_generated, operator_name, plain_term, source_name
+from webhook.rego.resolve.shapes import OWN_NAME_MARK, is_generated, operator_name, plain_term, source_name
 from webhook.rego.resolve.variables import Mentions, outputs, term_names, yielded_terms
 
 _KEYWORDS = frozenset({"in", "if", "contains", "every"})
@@ -47,7 +48,7 @@ class Safety:
     """Orders bodies; `arities` gives the arity of each function that calls name."""
 
     def __init__(
-        self, arities: Mapping[str, int | None], captures: Mapping[str, Location], findings: Findings
+        self, arities: Mapping[str, int | None], captures: Mapping[str, bool], findings: Findings
     ) -> None:
         self._arities = arities
         self._captures = captures
@@ -102,12 +103,7 @@ class Safety:
         for step in waiting:
             missing = step.mentions.direct - safe - self._outputs(step.expr, safe)
             missing |= (step.enclosed & own) - safe
-            undeclared = (
-                operator_name(step.expr.terms) == INTERNAL_PRINT
-                if isinstance(step.expr.terms, Call)
-                else False
-            )
-            self._note(missing, step.expr.location, undeclared=undeclared)
+            self._note(missing, step.expr.location, undeclared=False)
         if waiting:
             return body
         return self._order_closures(ordered, bound)
@@ -116,7 +112,10 @@ class Safety:
         """Append a step whose needs are met."""
         missing = step.mentions.direct - safe
         if step.enclosed and not step.enclosed.isdisjoint(own) and not (step.enclosed & own) <= safe:
-            return False
+            if not _is_print(step.expr):
+                return False
+            # What is printed must have been declared before; nothing moves a print.
+            self._note((step.enclosed & own) - safe, step.expr.location, undeclared=True)
         if missing:
             made = self._outputs(step.expr, safe)
             if not missing <= made:
@@ -177,14 +176,28 @@ class Safety:
         mentioned = outer.union(*(Mentions(expr).direct for expr in term.body))
         for yielded in yielded_terms(term):
             self._note(term_names(yielded) - mentioned, term.location, undeclared=False)
-        captured = isinstance(term, SetComprehension) and getattr(term.term, "name", "") in self._captures
-        before = set(self._unsafe)
+        before = self._unsafe.keys() | outer
         body = self._order(term.body, outer)
-        if captured:
-            for name in set(self._unsafe) - before:
-                self._unsafe[name] = (self._unsafe[name][0], True)
+        if isinstance(term, SetComprehension) and isinstance(term.term, Var):
+            printed = self._captures.get(term.term.name)
+            if printed is not None:
+                self._check_captured(term, before, printed=printed)
         if isinstance(term, ObjectComprehension):
             return ObjectComprehension(term.key, term.value, body, location=term.location)
         if isinstance(term, ArrayComprehension):
             return ArrayComprehension(term.term, body, location=term.location)
         return SetComprehension(term.term, body, location=term.location)
+
+    def _check_captured(self, term: SetComprehension, known: set[str], *, printed: bool) -> None:
+        """Note variables that a printed or interpolated term would enumerate: it has one value or none."""
+        for name in self._unsafe.keys() - known:
+            self._unsafe[name] = (self._unsafe[name][0], printed)
+        names = set().union(*(Mentions(expr).direct for expr in term.body)) - known - self._unsafe.keys()
+        for name in sorted(names):
+            if not name.startswith(OWN_NAME_MARK):
+                shown = "_" if name.startswith("$") else source_name(name)
+                self._findings.misuse(f"var {shown} is undeclared", term.location)
+
+
+def _is_print(expr: Expr) -> bool:
+    return isinstance(expr.terms, Call) and operator_name(expr.terms) == INTERNAL_PRINT

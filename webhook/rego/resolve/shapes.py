@@ -94,8 +94,9 @@ def is_generated(name: str) -> bool:
 
 
 def source_name(name: str) -> str:
-    """Give the name under which the author knows a variable."""
-    return name.split(OWN_NAME_MARK, 1)[0] or name
+    """Give the name under which the author knows a variable, or OPA's way to show one of the compiler's own."""
+    known, _, number = name.partition(OWN_NAME_MARK)
+    return known or f"__local{number}__"
 
 
 def operator_name(call: Call) -> str:

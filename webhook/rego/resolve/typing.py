@@ -167,7 +167,8 @@ class _BodyCheck:
         else:
             function = self._environment.reference(call.operator)
             if not isinstance(function, FunctionType):
-                if function is not None and function != ANY:
+                # A rule without parameters can be called, as in OPA, when no single type is known of its value.
+                if function is not None and not isinstance(function, OneOf):
                     self._findings.mistype(f"undefined function {term_text(call.operator)}", location)
                 self._widen_all(call)
                 return
