@@ -1,5 +1,8 @@
 """The one composition point: builds the real objects from the settings."""
 
+import os
+import secrets
+import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,14 +10,23 @@ from pathlib import Path
 
 from webhook.decision.judge import ExistingViolations
 from webhook.engines.factory import EngineFactory
+from webhook.flows.checks import Checks
 from webhook.flows.decide import Decider
 from webhook.flows.judging import DecisionRules
 from webhook.flows.reload import Reloader
+from webhook.flows.starting import Starter
+from webhook.flows.tick import Leader, TickSettings
 from webhook.policy.metadata import FailureAction
+from webhook.ports.store import Store, StoreUnavailable
+from webhook.rollout.duration import DAY_NS, SECOND_NS
+from webhook.rollout.strategy import Strategy
+from webhook.rollout.strategy_document import parse_strategy
 from webhook.server.application import Application
 from webhook.server.checks import Health
-from webhook.settings.groups import AdmissionSettings, Settings
+from webhook.settings.groups import AdmissionSettings, RolloutSettings, Settings
 from webhook.sources.folder import FolderSource
+from webhook.stores.sqlite.connection import SqliteOptions
+from webhook.stores.sqlite.store import SqliteStore
 from webhook.telemetry.process import ProcessTelemetry
 
 
@@ -44,31 +56,102 @@ class BuildApplication:
         """Load the policies and wire the deciders.
 
         Raises:
-            webhook.ports.source.SourceError: the policy folder cannot be read.
-            webhook.policy.errors.PolicyError: a policy is broken.
+            SourceError: the policy folder cannot be read.
+            PolicyError: a policy is broken.
+            StoreError: the store cannot be used.
+            RolloutError: a strategy contradicts itself.
 
         """
         settings, clock = self.settings, SystemClock()
+        strategies = Strategies(settings.rollout)
         source = FolderSource(Path(settings.policies.folder))
         factory = EngineFactory(clock, settings.policies.step_budget)
-        reloader = Reloader(source, factory, telemetry, clock, settings.policies.parameters)
-        await reloader.load()
-        decider = Decider(reloader, decision_rules(settings.admission), clock)
+        store = open_store(settings) if settings.rollout.enabled else None
+        reloader = Reloader(source, factory, telemetry, clock, settings.policies.parameters, store)
+        try:
+            await reloader.load()
+        except BaseException:
+            await reloader.aclose()
+            if store is not None:
+                await store.aclose()
+            raise
+        rules = decision_rules(settings.admission)
+        background = {"policies": reloader.watch} if settings.policies.watch else {}
+        checks = {"policies": lambda: _policies_health(reloader)}
+        if store is None:
+            decider = Decider(reloader, rules, clock)
+        else:
+            leader = self._build_leader(store, reloader, strategies, telemetry, clock)
+            decider = Decider(reloader, rules, clock)
+            background["store"] = lambda: reloader.follow(settings.rollout.tick_seconds)
+            background["rollouts"] = leader.run
+            checks["store"] = lambda: _store_health(reloader, leader)
 
-        def policies_health() -> Health:
-            snapshot = reloader.current
-            note = f"generation {snapshot.generation}, {len(snapshot.versions)} policies"
-            if reloader.failure:
-                # Still ready: the last good set serves.
-                note += f"; the newest files are not in force: {reloader.failure}"
-            return Health(ok=True, note=note)
+        async def aclose() -> None:
+            await reloader.aclose()
+            if store is not None:
+                await store.aclose()
 
         return Application(
             deciders={"validate": decider.validate, "mutate": decider.mutate},
-            checks={"policies": policies_health},
-            background={"policies": reloader.watch} if settings.policies.watch else {},
-            aclose=reloader.aclose,
+            checks=checks,
+            background=background,
+            aclose=aclose,
         )
+
+    def _build_leader(
+        self,
+        store: Store,
+        reloader: Reloader,
+        strategies: "Strategies",
+        telemetry: ProcessTelemetry,
+        clock: SystemClock,
+    ) -> Leader:
+        settings = self.settings
+        folder = Path(settings.policies.tests)
+        tests = FolderSource(folder) if folder.is_dir() else None
+        starter = Starter(store, Checks(tests, clock), strategies.of, telemetry, clock)
+        tick = TickSettings(
+            interval_seconds=settings.rollout.tick_seconds,
+            lease_ns=int(settings.rollout.lease_seconds * SECOND_NS),
+            retention_ns=settings.rollout.retention_days * DAY_NS,
+        )
+        return Leader(store, starter, lambda: reloader.catalog, telemetry, clock, _process_name(), tick)
+
+
+class Strategies:
+    """The strategies that the settings give to policies."""
+
+    def __init__(self, settings: RolloutSettings) -> None:
+        """Read them all, so that a mistake shows when the process starts.
+
+        Raises:
+            webhook.rollout.errors.InvalidStrategy: one contradicts itself.
+
+        """
+        self._default = parse_strategy(settings.strategy)
+        self._own = {name: parse_strategy(document) for name, document in settings.strategies.items()}
+
+    def of(self, policy: str) -> Strategy:
+        """Give the strategy of a policy."""
+        return self._own.get(policy, self._default)
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """Open the store of the settings, creating it where there is none.
+
+    Raises:
+        webhook.ports.store.StoreError: it cannot be used; the message says why.
+
+    """
+    path = Path(settings.store.path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path.parent}: cannot be created for the store: {error.strerror}; name a writable file with --store"
+        ) from error
+    return SqliteStore(SqliteOptions(path))
 
 
 def decision_rules(settings: AdmissionSettings) -> DecisionRules:
@@ -78,3 +161,27 @@ def decision_rules(settings: AdmissionSettings) -> DecisionRules:
         failure_action=FailureAction(settings.failure_action),
         exempt_namespaces=frozenset(settings.exempt_namespaces),
     )
+
+
+def _policies_health(reloader: Reloader) -> Health:
+    snapshot = reloader.current
+    note = f"generation {snapshot.generation}, {len(snapshot.versions)} versions in force"
+    if reloader.failure:
+        # Still ready: the last good set serves.
+        note += f"; the newest files are not in force: {reloader.failure}"
+    return Health(ok=True, note=note)
+
+
+def _store_health(reloader: Reloader, leader: Leader) -> Health:
+    failure = leader.failure or reloader.store_failure
+    if failure:
+        # Still ready: a store that is away holds rollouts, never admission.
+        return Health(ok=True, note=f"rollouts hold, the store fails: {failure}")
+    return Health(
+        ok=True, note="leads the rollouts" if leader.leads else "another process leads the rollouts"
+    )
+
+
+def _process_name() -> str:
+    """Name this life of this process."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -4,7 +4,9 @@ from webhook.admission.errors import AdmissionError
 from webhook.engines.errors import EngineError
 from webhook.policy.errors import PolicyError
 from webhook.ports.source import SourceError
+from webhook.ports.store import StoreError
 from webhook.rego.errors import RegoError
+from webhook.rollout.errors import RolloutError
 from webhook.server.errors import ServerError
 from webhook.settings.errors import SettingsError
 from webhook.tls.errors import TlsError
@@ -21,7 +23,9 @@ EXPECTED_ERRORS = (
     RegoError,
     ServerError,
     SettingsError,
+    RolloutError,
     SourceError,
+    StoreError,
     TlsError,
 )
 """Their message is one sentence for the user, not a traceback."""

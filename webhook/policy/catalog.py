@@ -95,6 +95,28 @@ def override_parameters(catalog: Catalog, overrides: Mapping[str, Mapping[str, A
     )
 
 
+def restore_version(
+    name: str, sources: Sequence[Source], parameters: Mapping[str, Any], digest: str
+) -> PolicyVersion:
+    """Make a version of stored content again.
+
+    Raises:
+        PolicyError: the content is broken, defines no such policy, or does not have this digest.
+
+    """
+    policy = read_catalog(sources).get(name)
+    if policy is None:
+        raise PolicyError(f"the stored version {digest} holds no policy {name!r}")
+    restored = dataclasses.replace(
+        policy,
+        parameters=parameters,
+        digest=compute_digest(policy.sources, policy.metadata, parameters),
+    )
+    if restored.digest != digest:
+        raise PolicyError(f"the stored content of policy {name!r} does not have its digest {digest}")
+    return restored
+
+
 def _override(policy: PolicyVersion, overrides: Mapping[str, Any]) -> PolicyVersion:
     declared = policy.metadata.parameters
     for key in overrides:

@@ -67,6 +67,8 @@ class PolicySettings(Group, frozen=True, kw_only=True):
 
     folder: str = "policies"
     """Folder of `.rego` files, read recursively."""
+    tests: str = "policy-tests"
+    """Folder of unit tests that a candidate must pass before it starts; it need not exist."""
     watch: bool = True
     """Reload when a file changes."""
     parameters: dict[str, dict[str, Any]] = {}
@@ -86,6 +88,23 @@ class TelemetrySettings(Group, frozen=True, kw_only=True):
     """`service.name` of the spans."""
 
 
+class RolloutSettings(Group, frozen=True, kw_only=True):
+    """How new policy versions go live."""
+
+    enabled: bool = True
+    """Off, whatever the files say is in force at once, and no store is used."""
+    strategy: dict[str, Any] = {}
+    """Steps, analysis and namespaces as docs/rollout.md describes them; `{}` is the default strategy."""
+    strategies: dict[str, dict[str, Any]] = {}
+    """Strategies of single policies, by name, instead of `strategy`."""
+    tick_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 1.0
+    """How often the leader looks, and every process asks the store for changes."""
+    lease_seconds: Seconds = 15.0
+    """How long a leader that died is waited for."""
+    retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    """How long the evidence of ended rollouts is kept; rollouts and their history stay for ever."""
+
+
 class StoreSettings(Group, frozen=True, kw_only=True):
     """Where state is kept."""
 
@@ -100,4 +119,5 @@ class Settings(Group, frozen=True, kw_only=True):
     admission: AdmissionSettings = msgspec.field(default_factory=AdmissionSettings)
     policies: PolicySettings = msgspec.field(default_factory=PolicySettings)
     telemetry: TelemetrySettings = msgspec.field(default_factory=TelemetrySettings)
+    rollout: RolloutSettings = msgspec.field(default_factory=RolloutSettings)
     store: StoreSettings = msgspec.field(default_factory=StoreSettings)

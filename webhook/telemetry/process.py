@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from webhook.rollout.life import Rollout, Transition
 from webhook.settings.groups import TelemetrySettings
 from webhook.telemetry import fields, vocabulary
 from webhook.telemetry.events import EventLog, LogBridge
@@ -105,6 +106,30 @@ class ProcessTelemetry:
         """Hear that the last good snapshot keeps serving."""
         self.metrics.count(vocabulary.RELOADS, ("policies", "failed"))
         self.events.event(fields.EVENT_RELOAD_FAILED, {fields.REASON: reason}, "error")
+
+    def rollout_changed(self, transition: Transition, rollout: Rollout) -> None:
+        """Hear of a transition that is stored."""
+        details = {
+            fields.ROLLOUT: rollout.id,
+            fields.POLICY: rollout.policy,
+            fields.VERSION: rollout.version,
+            fields.TRANSITION: transition.event.value,
+            fields.PHASE: transition.target.value,
+            fields.STEP: transition.step + 1,
+            fields.ACTOR: transition.actor,
+            fields.REASON: transition.reason.value,
+            fields.MESSAGE: transition.message,
+        }
+        self.events.event(fields.EVENT_ROLLOUT_CHANGED, details)
+
+    def rollout_noted(self, policy: str, message: str) -> None:
+        """Hear what a person should know of a policy's versions."""
+        self.events.event(fields.EVENT_ROLLOUT_NOTED, {fields.POLICY: policy, fields.MESSAGE: message})
+
+    def store_failed(self, doing: str, reason: str) -> None:
+        """Hear that the store cannot do something now."""
+        details = {fields.DOING: doing, fields.REASON: reason}
+        self.events.event(fields.EVENT_STORE_FAILED, details, "error")
 
     # webhook.tls.reloader.ReloadObserver
 

@@ -1,0 +1,73 @@
+"""Checks: the unit tests that a candidate must pass before its rollout begins."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from webhook.flows.policy_files import PolicyFiles
+from webhook.flows.policy_tests import Outcome, RunOptions, RunReport, run_policy_tests
+from webhook.policy.errors import PolicyError
+from webhook.policy.module import PolicyModule, read_module
+from webhook.policy.version import PolicyVersion
+from webhook.ports.clock import Clock
+from webhook.ports.source import PolicySource, SourceError
+from webhook.rego.ast import Source
+from webhook.rego.errors import CompileError
+
+_SHOWN_FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How a candidate's checks went."""
+
+    passed: bool
+    message: str
+
+
+class Checks:
+    """Runs the unit tests that refer to a policy."""
+
+    def __init__(self, tests: PolicySource | None, clock: Clock) -> None:
+        """Take the place of test modules, None where there is none."""
+        self._tests = tests
+        self._clock = clock
+
+    async def run(self, version: PolicyVersion, beside: Sequence[Source]) -> CheckResult:
+        """Run a candidate's tests: those among `beside`, the files' own test modules, and those of the test folder.
+
+        Whatever keeps them from running is a failure: a candidate that cannot be tested does not start.
+        """
+        try:
+            apart = () if self._tests is None else await self._tests.read()
+        except SourceError as error:
+            return CheckResult(passed=False, message=str(error))
+        return await asyncio.to_thread(self._run, version, (*beside, *apart))
+
+    def _run(self, version: PolicyVersion, candidates: Sequence[Source]) -> CheckResult:
+        try:
+            tests = [source for source in candidates if _tests_policy(read_module(source), version)]
+            if not tests:
+                return CheckResult(passed=True, message="no unit tests refer to this policy")
+            files = PolicyFiles((*version.sources, *tests), {})
+            report = run_policy_tests(files, RunOptions(), self._clock)
+        except (PolicyError, CompileError) as error:
+            return CheckResult(passed=False, message=f"the unit tests do not compile: {error}")
+        return CheckResult(report.passed, _summarise(report))
+
+
+def _tests_policy(module: PolicyModule, version: PolicyVersion) -> bool:
+    package = tuple(version.package.split("."))
+    return module.package == package or any(
+        reference[: len(package)] == package for reference in module.references
+    )
+
+
+def _summarise(report: RunReport) -> str:
+    passed = report.count(Outcome.PASS)
+    if report.passed:
+        return f"{passed} unit tests passed"
+    failed = [test.name for test in report.results if test.outcome in (Outcome.FAIL, Outcome.ERROR)]
+    names = ", ".join(failed[:_SHOWN_FAILURES])
+    more = f" and {len(failed) - _SHOWN_FAILURES} more" if len(failed) > _SHOWN_FAILURES else ""
+    return f"{len(failed)} of {passed + len(failed)} unit tests fail: {names}{more}"
