@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -77,6 +77,13 @@ _CHANGED: Final[Mapping[type[ir.Statement], str]] = {
 }
 """The field that holds the variable whose collection is added to."""
 
+_NESTING: Final = frozenset({ir.BlockStatement, ir.Not, ir.Scan, ir.With})
+
+_FIELDS: Final[Mapping[type[ir.Statement], tuple[tuple[str, ...], tuple[str, ...], str | None]]] = {
+    kind: (_OPERANDS.get(kind, ()), _TARGETS.get(kind, ()), _CHANGED.get(kind))
+    for kind in ir.Statement.__subclasses__()
+}
+
 _NEVER_UNDEFINED: Final = frozenset(
     {
         ir.AssignInt,
@@ -133,13 +140,31 @@ def with_operands(statement: ir.Statement, replace: Callable[[ir.Operand], ir.Op
 
 
 def with_blocks(statement: ir.Statement, replace: Callable[[ir.Block], ir.Block]) -> ir.Statement:
-    """Give the statement with the blocks nested directly in it replaced."""
-    if isinstance(statement, ir.BlockStatement):
-        blocks = tuple([replace(block) for block in statement.blocks])
-        return ir.BlockStatement(blocks, location=statement.location)
-    if isinstance(statement, ir.Not | ir.Scan | ir.With):
-        return msgspec.structs.replace(statement, block=replace(statement.block))
+    """Give the statement with the blocks nested directly in it replaced; the same one if they stay the same."""
+    kind = type(statement)
+    if kind is ir.BlockStatement:
+        blocks = tuple([replace(block) for block in statement.blocks])  # type: ignore[attr-defined]
+        if any(map(operator.is_not, blocks, statement.blocks)):  # type: ignore[attr-defined]
+            return ir.BlockStatement(blocks, location=statement.location)
+    elif kind is ir.Not or kind is ir.Scan or kind is ir.With:
+        block = replace(statement.block)  # type: ignore[attr-defined]
+        if block is not statement.block:  # type: ignore[attr-defined]
+            return msgspec.structs.replace(statement, block=block)
     return statement
+
+
+def with_statements(block: ir.Block, statements: Sequence[ir.Statement]) -> ir.Block:
+    """Give the block made of other statements; the same one if they are the same."""
+    if len(statements) == len(block) and all(map(operator.is_, statements, block)):
+        return block
+    return tuple(statements)
+
+
+def with_body(function: ir.Function, blocks: Sequence[ir.Block]) -> ir.Function:
+    """Give the function with other blocks; the same one if they are the same."""
+    if len(blocks) == len(function.blocks) and all(map(operator.is_, blocks, function.blocks)):
+        return function
+    return ir.Function(function.name, function.params, function.result, tuple(blocks), function.path)
 
 
 def renamed(statement: ir.Statement, rename: Callable[[ir.Local], ir.Local]) -> ir.Statement:
@@ -175,19 +200,27 @@ class Usage:
         """Resets."""
         self.changed: Counter[ir.Local] = Counter()
         """Additions to the collection that the variable holds."""
-        for statement in ir.walk(blocks):
-            self._count(statement)
+        pending = list(blocks)
+        while pending:
+            for statement in pending.pop():
+                kind = type(statement)
+                operands, targets, changed = _FIELDS[kind]
+                for field in operands:
+                    self._count_read(getattr(statement, field))
+                counts = self.reset if kind is ir.ResetLocal else self.set
+                for field in targets:
+                    counts[getattr(statement, field)] += 1
+                if changed is not None:
+                    self.changed[getattr(statement, changed)] += 1
+                if kind in _NESTING:
+                    pending += ir.blocks_of(statement)
 
-    def _count(self, statement: ir.Statement) -> None:
-        self.read.update([operand for operand in reads(statement) if not isinstance(operand, ir.Constant)])
-        targets = sets(statement)
-        if isinstance(statement, ir.ResetLocal):
-            self.reset.update(targets)
-        else:
-            self.set.update(targets)
-        changed = changes(statement)
-        if changed is not None:
-            self.changed[changed] += 1
+    def _count_read(self, operand: ir.Operand | tuple[ir.Operand, ...]) -> None:
+        if isinstance(operand, tuple):
+            for item in operand:
+                self._count_read(item)
+        elif not isinstance(operand, ir.Constant):
+            self.read[operand] += 1
 
     def is_set_once(self, variable: ir.Local) -> bool:
         """Say whether exactly one statement (or the caller) gives the variable its value."""

@@ -376,10 +376,11 @@ class Policy(msgspec.Struct, frozen=True, gc=False):
 
 def blocks_of(statement: Statement) -> tuple[Block, ...]:
     """Give the blocks nested directly in a statement."""
-    if isinstance(statement, BlockStatement):
-        return statement.blocks
-    if isinstance(statement, (Not, Scan, With)):
-        return (statement.block,)
+    kind = type(statement)
+    if kind is BlockStatement:
+        return statement.blocks  # type: ignore[attr-defined,no-any-return]
+    if kind is Not or kind is Scan or kind is With:
+        return (statement.block,)  # type: ignore[attr-defined]
     return ()
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from webhook.rego import dataflow, ir
 
 
-def recognise(function: ir.Function) -> ir.Function:
+def recognise(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Rewrite what is recognised in a function."""
-    usage = dataflow.Usage(function.blocks, function.params)
-    blocks = tuple([_block(block, usage) for block in function.blocks])
-    return ir.Function(function.name, function.params, function.result, blocks, function.path)
+    return dataflow.with_body(function, [_block(block, usage) for block in function.blocks])
 
 
 def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
@@ -21,7 +19,7 @@ def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
             result[-1] = fused
         else:
             result.append(dataflow.with_blocks(statement, lambda inner: _block(inner, usage)))
-    return tuple(result)
+    return dataflow.with_statements(block, result)
 
 
 def _fused(first: ir.Statement | None, second: ir.Statement, usage: dataflow.Usage) -> ir.Statement | None:

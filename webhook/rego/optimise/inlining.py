@@ -52,9 +52,8 @@ class _Inliner:
     def run(self) -> ir.Function:
         """Give the caller with calls inlined."""
         in_loop = len(self._caller.params) > 2
-        blocks = tuple([self._block(block, in_loop=in_loop) for block in self._caller.blocks])
-        return ir.Function(
-            self._caller.name, self._caller.params, self._caller.result, blocks, self._caller.path
+        return dataflow.with_body(
+            self._caller, [self._block(block, in_loop=in_loop) for block in self._caller.blocks]
         )
 
     def _block(self, block: ir.Block, *, in_loop: bool) -> ir.Block:
@@ -66,7 +65,7 @@ class _Inliner:
                 continue
             inner = functools.partial(self._block, in_loop=in_loop or isinstance(statement, ir.Scan))
             result.append(dataflow.with_blocks(statement, inner))
-        return tuple(result)
+        return dataflow.with_statements(block, result)
 
     def _qualifies(self, callee: ir.Function, *, in_loop: bool) -> bool:
         if len(callee.blocks) != 1 or not callee.blocks[0]:

@@ -64,8 +64,9 @@ class _Chains:
     def _each(self, visit: _Visit) -> ir.Function:
         function = self._function
         in_loop = len(function.params) > 2
-        blocks = tuple([self._block(block, visit, 0, in_loop) for block in function.blocks])
-        return ir.Function(function.name, function.params, function.result, blocks, function.path)
+        return dataflow.with_body(
+            function, [self._block(block, visit, 0, in_loop) for block in function.blocks]
+        )
 
     def _block(self, block: ir.Block, visit: _Visit, context: int, in_loop: bool) -> ir.Block:
         result: list[ir.Statement] = []
@@ -81,7 +82,7 @@ class _Chains:
                 in_loop=in_loop or isinstance(statement, ir.Scan),
             )
             result.append(dataflow.with_blocks(statement, inner))
-        return tuple(result)
+        return dataflow.with_statements(block, result)
 
     def _context_within(self, statement: ir.Statement, context: int) -> int:
         """Number the documents in force within a statement: a `with` puts new ones in force."""
@@ -108,8 +109,7 @@ class _Chains:
 def _without_steps(function: ir.Function) -> ir.Function:
     """Remove reads that only led to the next, longer path."""
     usage = dataflow.Usage(function.blocks, function.params)
-    blocks = tuple([_skip(block, usage) for block in function.blocks])
-    return ir.Function(function.name, function.params, function.result, blocks, function.path)
+    return dataflow.with_body(function, [_skip(block, usage) for block in function.blocks])
 
 
 def _skip(block: ir.Block, usage: dataflow.Usage) -> ir.Block:

@@ -17,14 +17,14 @@ _Maker: TypeAlias = ir.MakeArray | ir.MakeObject | ir.MakeSet
 _EFFECTS: Final = (ir.AssignVarOnce, ir.ResultSetAdd)
 
 
-def make_literals(function: ir.Function) -> ir.Function:
+def make_literals(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Use literals in a function."""
-    usage = dataflow.Usage(function.blocks, function.params)
+    if not any(isinstance(statement, _Maker) for statement in ir.walk(function.blocks)):
+        return function
     looked_up = {statement.target for statement in ir.walk(function.blocks) if isinstance(statement, ir.Dot)}
     may_share = not any(usage.changed[variable] for variable in looked_up)
     literals = _Literals(usage, may_share=may_share)
-    blocks = tuple([literals.block(block) for block in function.blocks])
-    return ir.Function(function.name, function.params, function.result, blocks, function.path)
+    return dataflow.with_body(function, [literals.block(block) for block in function.blocks])
 
 
 class _Literals:
@@ -38,7 +38,8 @@ class _Literals:
         for index, statement in enumerate(statements):
             if isinstance(statement, _Maker) and self._usage.is_set_once(statement.target):
                 self._literal(statements, index, statement, made)
-        return tuple(statement for statement in statements if not isinstance(statement, ir.Nop))
+        kept = [statement for statement in statements if not isinstance(statement, ir.Nop)]
+        return dataflow.with_statements(block, kept)
 
     def _literal(
         self, statements: list[ir.Statement], start: int, maker: _Maker, made: set[ir.Local]

@@ -20,9 +20,8 @@ _EFFECTLESS: Final = (
 )
 
 
-def remove_unused(function: ir.Function) -> ir.Function:
+def remove_unused(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Remove statements without effect from a function."""
-    usage = dataflow.Usage(function.blocks, function.params)
     blocks: list[ir.Block] = []
     for block in function.blocks:
         cleaned = _block(block, usage)
@@ -32,7 +31,7 @@ def remove_unused(function: ir.Function) -> ir.Function:
             break
     while blocks and _returns_nothing(blocks[-1]):
         blocks.pop()
-    return ir.Function(function.name, function.params, function.result, tuple(blocks), function.path)
+    return dataflow.with_body(function, blocks)
 
 
 def _returns_nothing(block: ir.Block) -> bool:
@@ -53,11 +52,12 @@ def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
             blocks = tuple([inner for inner in cleaned.blocks if inner])
             if not blocks:
                 continue
-            cleaned = ir.BlockStatement(blocks, location=cleaned.location)
+            if len(blocks) < len(cleaned.blocks):
+                cleaned = ir.BlockStatement(blocks, location=cleaned.location)
         result.append(cleaned)
         if isinstance(cleaned, ir.ReturnLocal | ir.Break):
             break
-    return tuple(result)
+    return dataflow.with_statements(block, result)
 
 
 def _is_unused(statement: ir.Statement, usage: dataflow.Usage) -> bool:

@@ -19,23 +19,23 @@ _LASTING = (
 )
 
 
-def leave_loops(function: ir.Function) -> ir.Function:
+def leave_loops(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Add exits to the loops of a function."""
-    usage = dataflow.Usage(function.blocks, function.params)
-    blocks = tuple([_block(block, usage) for block in function.blocks])
-    return ir.Function(function.name, function.params, function.result, blocks, function.path)
+    return dataflow.with_body(function, [_block(block, usage) for block in function.blocks])
 
 
 def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
-    return tuple([_statement(statement, usage) for statement in block])
+    return dataflow.with_statements(block, [_statement(statement, usage) for statement in block])
 
 
 def _statement(statement: ir.Statement, usage: dataflow.Usage) -> ir.Statement:
     statement = dataflow.with_blocks(statement, lambda inner: _block(inner, usage))
     if not isinstance(statement, ir.Scan) or not statement.block:
         return statement
-    flag = _flag(statement, usage)
     last = statement.block[-1]
+    if not isinstance(last, ir.AssignVar | ir.Scan):
+        return statement
+    flag = _flag(statement, usage)
     if flag is None:
         return statement
     exit_loop = ir.ExitLoop(location=last.location)

@@ -6,12 +6,13 @@ besides the plans. Knows nothing of Python.
 
 from __future__ import annotations
 
+import functools
 import graphlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-from webhook.rego import ir
+from webhook.rego import dataflow, ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.optimise.conditions import recognise
 from webhook.rego.optimise.inlining import count_calls, inline_calls
@@ -20,10 +21,10 @@ from webhook.rego.optimise.literals import make_literals
 from webhook.rego.optimise.liveness import remove_unused
 from webhook.rego.optimise.loops import leave_loops
 from webhook.rego.optimise.propagation import propagate
-from webhook.rego.optimise.returns import return_early
+from webhook.rego.optimise.returns import remove_unset, return_early
 from webhook.rego.values import Value
 
-_ROUNDS: Final = 3
+_ROUNDS: Final = 4
 """Each rewrite makes room for others; more rounds than this find next to nothing."""
 
 RESULT: Final = "result"
@@ -54,7 +55,9 @@ def optimise(policy: ir.Policy, builtins: Mapping[str, Builtin]) -> Optimised:
     calls = count_calls([*functions.values(), *plans.values()])
     for name in order:
         inlined = inline_calls(functions[name], functions, calls)
-        functions[name] = leave_loops(recognise(_simplify(inlined, builtins, constants)))
+        if inlined is not functions[name]:
+            inlined = _simplify(inlined, builtins, constants)
+        functions[name] = _apply(inlined, [recognise, leave_loops])
     shared = share_paths([functions[name] for name in _reachable(functions, [*entries], [*plans.values()])])
     return Optimised(
         ir.Policy(
@@ -69,7 +72,7 @@ def optimise(policy: ir.Policy, builtins: Mapping[str, Builtin]) -> Optimised:
 def _entry(plan: ir.Plan) -> ir.Function | None:
     """Give the function that returns the document of an entry point; None for another plan."""
     planned = ir.Function(f"plan {plan.name}", (ir.INPUT, ir.DATA), ir.FIRST_FREE, plan.blocks)
-    literal = make_literals(planned)
+    literal = make_literals(planned, dataflow.Usage(planned.blocks, planned.params))
     additions = sum(isinstance(statement, ir.ResultSetAdd) for statement in ir.walk(literal.blocks))
     if additions != 1 or len(literal.blocks) != 1 or len(literal.blocks[0]) < 2:
         return None
@@ -83,15 +86,30 @@ def _entry(plan: ir.Plan) -> ir.Function | None:
     return ir.Function(literal.name, literal.params, literal.result, blocks)
 
 
+_Rewrite: TypeAlias = Callable[[ir.Function, dataflow.Usage], ir.Function]
+
+
+def _apply(function: ir.Function, rewrites: Sequence[_Rewrite]) -> ir.Function:
+    """Apply rewrites one after the other; each one that finds nothing gives the function itself."""
+    usage = dataflow.Usage(function.blocks, function.params)
+    for rewrite in rewrites:
+        rewritten = rewrite(function, usage)
+        if rewritten is not function:
+            usage = dataflow.Usage(rewritten.blocks, rewritten.params)
+            function = rewritten
+    return function
+
+
 def _simplify(
     function: ir.Function, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]
 ) -> ir.Function:
+    propagation = functools.partial(propagate, builtins=builtins, constants=constants)
+    rewrites: list[_Rewrite] = [propagation, return_early, remove_unset, remove_unused, make_literals]
     for _ in range(_ROUNDS):
-        before = function
-        function = return_early(propagate(function, builtins, constants))
-        function = remove_unused(make_literals(remove_unused(function)))
-        if function == before:
+        simplified = _apply(function, rewrites)
+        if simplified is function:
             break
+        function = simplified
     return function
 
 

@@ -20,14 +20,16 @@ _LARGEST_FOLDED: Final = 10_000
 
 
 def propagate(
-    function: ir.Function, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]
+    function: ir.Function,
+    usage: dataflow.Usage,
+    builtins: Mapping[str, Builtin],
+    constants: Mapping[str, Value],
 ) -> ir.Function:
     """Simplify a function; `constants` has the values of rules that are constant."""
-    walk = _Propagation(dataflow.Usage(function.blocks, function.params), builtins, constants)
+    walk = _Propagation(usage, builtins, constants)
     known = _Known()
     known.defined.update(function.params[2:])
-    blocks = tuple([walk.block(block, known.copy()) for block in function.blocks])
-    return ir.Function(function.name, function.params, function.result, blocks, function.path)
+    return dataflow.with_body(function, [walk.block(block, known.copy()) for block in function.blocks])
 
 
 class _Known:
@@ -72,7 +74,7 @@ class _Propagation:
             if simplified is not None:
                 result.append(simplified)
                 self._note_defined(simplified, known)
-        return tuple(result)
+        return dataflow.with_statements(block, result)
 
     def _note_defined(self, s: ir.Statement, known: _Known) -> None:
         """Note what certainly has a value after a statement."""

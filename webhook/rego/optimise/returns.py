@@ -20,15 +20,20 @@ _Rest: TypeAlias = tuple[ir.Block, ...] | None
 """What runs after a point: parts of blocks, where leaving one goes on with the next; None where it is unclear."""
 
 
-def return_early(function: ir.Function) -> ir.Function:
+def return_early(function: ir.Function, _usage: dataflow.Usage) -> ir.Function:
     """Turn assignments of a function into returns where possible."""
+    if not any(isinstance(statement, ir.AssignVarOnce) for statement in ir.walk(function.blocks)):
+        return function
     early = _EarlyReturns(function)
-    blocks = tuple(
-        [early.block(block, function.blocks[index + 1 :]) for index, block in enumerate(function.blocks)]
+    return dataflow.with_body(
+        function,
+        [early.block(block, function.blocks[index + 1 :]) for index, block in enumerate(function.blocks)],
     )
-    usage = dataflow.Usage(blocks, function.params)
-    blocks = tuple([_without_unset(block, usage) for block in blocks])
-    return ir.Function(function.name, function.params, function.result, blocks, function.path)
+
+
+def remove_unset(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
+    """Remove what is decided by variables that are never set."""
+    return dataflow.with_body(function, [_without_unset(block, usage) for block in function.blocks])
 
 
 @dataclass(slots=True)
@@ -100,22 +105,22 @@ class _EarlyReturns:
                         result.append(ir.IsDefined(statement.source, location=statement.location))
                     return (*result, ir.ReturnLocal(value, location=statement.location))
             if isinstance(statement, ir.BlockStatement):
-                blocks = statement.blocks
-                statement = ir.BlockStatement(  # noqa: PLW2901 - rewritten in place
-                    tuple(
-                        [
-                            self.block(
-                                inner, None if following is None else (*blocks[place + 1 :], *following)
-                            )
-                            for place, inner in enumerate(blocks)
-                        ]
-                    ),
-                    location=statement.location,
-                )
+                result.append(self._alternatives(statement, following))
             elif isinstance(statement, ir.Scan):
-                statement = dataflow.with_blocks(statement, lambda inner: self.block(inner, None))  # noqa: PLW2901
-            result.append(statement)
-        return tuple(result)
+                result.append(dataflow.with_blocks(statement, lambda inner: self.block(inner, None)))
+            else:
+                result.append(statement)
+        return dataflow.with_statements(block, result)
+
+    def _alternatives(self, statement: ir.BlockStatement, following: _Rest) -> ir.Statement:
+        """Rewrite nested blocks, each of which is followed by the next one and then by `following`."""
+        blocks = iter(
+            [
+                self.block(inner, None if following is None else (*statement.blocks[place + 1 :], *following))
+                for place, inner in enumerate(statement.blocks)
+            ]
+        )
+        return dataflow.with_blocks(statement, lambda _: next(blocks))
 
     def _outcome(self, start: ir.AssignVarOnce, rest: tuple[ir.Block, ...]) -> ir.Operand | None:
         """Give what the function returns after an assignment, or None when that is not certain."""
@@ -234,7 +239,7 @@ def _without_unset(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
                 result.append(ir.ReturnLocal(_UNDEFINED, location=statement.location))
             case _:
                 result.append(dataflow.with_blocks(statement, lambda inner: _without_unset(inner, usage)))
-    return tuple(result)
+    return dataflow.with_statements(block, result)
 
 
 def _is_never_set(operand: ir.Operand, usage: dataflow.Usage) -> bool:
