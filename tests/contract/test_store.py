@@ -165,7 +165,7 @@ async def test_promotion_and_undo_change_the_stable_version_with_the_rollout(sto
     rollout = await begin(store)
     healthy = await store.commit(promote(rollout, evidence(), NOW, NAMESPACES, USER, full=True))
     assert await store.stables() == {"credential-env": NEW}
-    await store.commit(undo(healthy, USER, NOW, current_stable=NEW))
+    await store.commit(undo(healthy, USER, NOW, current_stable=NEW, under_way=None))
     assert await store.stables() == {"credential-env": OLD}
 
 

@@ -61,18 +61,17 @@ class CohortRoute:
         return self._inside if self._contains(namespace) else self._outside
 
 
-def stable_route(stable: str | None) -> Route:
-    """Make the route of a policy without a rollout under way."""
-    return StableRoute(Assignment(decide=stable))
+def route_of(stable: str | None, rollout: Rollout | None) -> Route:
+    """Make the route of a policy.
 
+    Args:
+        stable: digest of its stable version; None when nothing decides.
+        rollout: its active rollout, if there is one; one that is over changes nothing.
 
-def route_of(rollout: Rollout) -> Route:
-    """Make the route of a policy as its latest rollout stands."""
-    if rollout.phase is Phase.HEALTHY:
-        return stable_route(rollout.candidate)
-    if rollout.phase not in (Phase.PROGRESSING, Phase.PAUSED):
-        return stable_route(rollout.stable)
-    stable, candidate, mode = rollout.stable, rollout.candidate, rollout.current_step.mode
+    """
+    if rollout is None or rollout.phase not in (Phase.PROGRESSING, Phase.PAUSED):
+        return StableRoute(Assignment(decide=stable))
+    candidate, mode = rollout.candidate, rollout.current_step.mode
     cohort = cohort_of(rollout.salt, rollout.strategy.namespaces, rollout.threshold)
     shadowed = Assignment(stable, shadow=candidate, rollout=rollout, mode=Mode.SHADOW)
     if mode is Mode.SHADOW:

@@ -227,17 +227,21 @@ def abort(rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None
     return _apply(rollout, change, order, now_ns, threshold=NOBODY)
 
 
-def retry(rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None) -> Outcome:
-    """Begin a given-up candidate anew from its first step.
+def retry(
+    rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None, current_stable: str | None
+) -> Outcome:
+    """Begin a given-up candidate anew from its first step, against what is stable by now.
 
     Workloads and verdicts stay: dropping them would let a bad version try until it is lucky. Errors and times
     count afresh, since their cause may lie outside the policy.
 
     Raises:
-        TransitionRefused: it is not Degraded, or its findings would roll it back at once.
+        TransitionRefused: it is not Degraded, its findings would roll it back at once, or it is stable already.
 
     """
     _require(rollout, Event.RETRY, Phase.PENDING)
+    if current_stable == rollout.candidate:
+        raise TransitionRefused(f"{rollout.policy} {rollout.version} is stable already")
     if evidence is not None:
         for bar in evaluate_bars(rollout.strategy.analysis, evidence, evidence.total):
             if bar.state is BarState.MISSED and bar.name in (
@@ -250,19 +254,30 @@ def retry(rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None
     change = _Change(Event.RETRY, Phase.PENDING, Reason.RETRIED, f"retried by {order.actor}", evidence)
     return _apply(
         rollout, change, order, now_ns,
-        step=0, threshold=NOBODY, attempt=rollout.attempt + 1, checks=Checks.RUNNING,
+        stable=current_stable, step=0, threshold=NOBODY, attempt=rollout.attempt + 1, checks=Checks.RUNNING,
         timer=StepTimer(0, now_ns), baseline=None if evidence is None else evidence.total,
     )  # fmt: skip
 
 
-def undo(rollout: Rollout, order: Order, now_ns: int, current_stable: str | None) -> Outcome:
+def undo(
+    rollout: Rollout, order: Order, now_ns: int, current_stable: str | None, under_way: Rollout | None
+) -> Outcome:
     """Take back a promotion: the version that was stable before is stable again.
 
+    Args:
+        rollout: the one that was promoted.
+        order: by whom, and why.
+        now_ns: wall-clock time.
+        current_stable: digest of the policy's stable version.
+        under_way: the policy's active rollout.
+
     Raises:
-        TransitionRefused: it is not Healthy, or a later version has become stable since.
+        TransitionRefused: it is not Healthy, a later version has become stable since, or one is on its way.
 
     """
     _require(rollout, Event.UNDO, Phase.DEGRADED)
+    if under_way is not None:
+        raise TransitionRefused(f"{rollout.policy} {under_way.version} is being rolled out; abort that first")
     if current_stable != rollout.candidate:
         raise TransitionRefused(f"{rollout.policy} has a later stable version; undo that rollout first")
     before = "the version before it is stable again" if rollout.stable else "the policy decides nothing now"

@@ -5,7 +5,7 @@ import pytest
 from tests.support.rollouts import NAMESPACES, begun, started
 from webhook.rollout.cohort import Cohort, members
 from webhook.rollout.life import Phase
-from webhook.rollout.route import Assignment, route_of, stable_route
+from webhook.rollout.route import Assignment, route_of
 from webhook.rollout.strategy import Mode, NamespaceSelection, Step, Strategy
 
 OLD, NEW = "sha256:old", "sha256:new"
@@ -17,7 +17,7 @@ def split(strategy: Strategy | None = None, *, stable: str | None = OLD) -> tupl
     rollout = begun(strategy, stable=stable)
     inside = members(Cohort(rollout.salt, rollout.strategy.namespaces, rollout.threshold), NAMESPACES)
     outside = sorted(set(NAMESPACES) - set(inside))
-    route = route_of(rollout)
+    route = route_of(stable, rollout)
     return route.assign(inside[0]), route.assign(outside[0]) if outside else route.assign("")
 
 
@@ -53,30 +53,23 @@ def test_a_first_version_decides_in_its_cohort_and_nothing_decides_elsewhere() -
 def test_an_excluded_namespace_is_still_governed_by_stable() -> None:
     rollout = begun(Strategy(namespaces=NamespaceSelection(exclude=("secret-*",))))
     for step in (0, 1):
-        assigned = route_of(replace(rollout, step=step, threshold=2**49)).assign("secret-one")
+        assigned = route_of(OLD, replace(rollout, step=step, threshold=2**49)).assign("secret-one")
         assert (assigned.decide, assigned.shadow) == (OLD, NEW)
 
 
-@pytest.mark.parametrize(
-    ("phase", "decides"),
-    [(Phase.PENDING, OLD), (Phase.HEALTHY, NEW), (Phase.DEGRADED, OLD), (Phase.SUPERSEDED, OLD)],
-)
-def test_without_a_rollout_under_way_one_version_decides_everywhere(phase: Phase, decides: str) -> None:
-    route = route_of(replace(begun(), phase=phase))
-    assert {route.assign(namespace) for namespace in (*NAMESPACES, "")} == {Assignment(decides)}
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.HEALTHY, Phase.DEGRADED, Phase.SUPERSEDED])
+def test_without_a_rollout_under_way_stable_decides_everywhere(phase: Phase) -> None:
+    for route in (route_of(OLD, replace(begun(), phase=phase)), route_of(OLD, None)):
+        assert {route.assign(namespace) for namespace in (*NAMESPACES, "")} == {Assignment(OLD)}
 
 
 def test_a_paused_rollout_routes_as_before() -> None:
     rollout = begun()
-    paused = route_of(replace(rollout, phase=Phase.PAUSED))
-    before = route_of(rollout)
+    paused = route_of(OLD, replace(rollout, phase=Phase.PAUSED))
+    before = route_of(OLD, rollout)
     for namespace in NAMESPACES:
         assert paused.assign(namespace).decide == before.assign(namespace).decide
 
 
 def test_a_pending_candidate_is_not_even_shadow_evaluated() -> None:
-    assert route_of(started().rollout).assign("team-1") == Assignment(OLD)
-
-
-def test_a_policy_without_a_rollout_has_its_stable_route() -> None:
-    assert stable_route(OLD).assign("team-1") == Assignment(OLD)
+    assert route_of(OLD, started().rollout).assign("team-1") == Assignment(OLD)

@@ -250,8 +250,9 @@ def test_promoting_a_paused_rollout_resumes_it() -> None:
 def test_a_given_up_candidate_is_tried_again_from_the_first_step() -> None:
     faulty = evidence(errors=500)
     given_up = moved(tick(begun(), faulty)).rollout
-    retried = retry(given_up, USER, NOW, faulty).rollout
+    retried = retry(given_up, USER, NOW, faulty, "sha256:newer").rollout
     assert (retried.phase, retried.step, retried.attempt) == (Phase.PENDING, 0, 2)
+    assert retried.stable == "sha256:newer"  # not what was stable at the first try
     again = moved(tick(record_checks(retried, passed=True, message="", now_ns=NOW).rollout, faulty)).rollout
     assert tick(again, faulty) is None  # the old errors do not count
 
@@ -260,21 +261,33 @@ def test_a_retry_that_would_roll_back_at_once_is_refused() -> None:
     proven = evidence(500, confirmed=3)
     given_up = moved(tick(begun(), proven)).rollout
     with pytest.raises(TransitionRefused, match="revise the verdicts first"):
-        retry(given_up, USER, NOW, proven)
+        retry(given_up, USER, NOW, proven, "sha256:old")
 
 
 def test_undo_makes_the_version_before_stable_again() -> None:
     healthy = promote(begun(), evidence(), NOW, NAMESPACES, USER, full=True).rollout
-    outcome = undo(healthy, USER, NOW, current_stable="sha256:new")
+    outcome = undo(healthy, USER, NOW, current_stable="sha256:new", under_way=None)
     assert outcome.rollout.phase is Phase.DEGRADED
     assert outcome.stable_change == StableChange("credential-env", "sha256:old")
     with pytest.raises(TransitionRefused, match="later stable version"):
-        undo(healthy, USER, NOW, current_stable="sha256:newer")
+        undo(healthy, USER, NOW, current_stable="sha256:newer", under_way=None)
+
+
+def test_undo_waits_for_a_rollout_under_way() -> None:
+    healthy = promote(begun(), evidence(), NOW, NAMESPACES, USER, full=True).rollout
+    with pytest.raises(TransitionRefused, match="is being rolled out; abort that first"):
+        undo(healthy, USER, NOW, current_stable="sha256:new", under_way=begun())
+
+
+def test_what_is_stable_already_is_not_tried_again() -> None:
+    given_up = abort(begun(), USER, NOW).rollout
+    with pytest.raises(TransitionRefused, match="is stable already"):
+        retry(given_up, USER, NOW, evidence(), "sha256:new")
 
 
 def test_undoing_a_first_version_leaves_a_policy_that_decides_nothing() -> None:
     healthy = promote(begun(stable=None), evidence(), NOW, NAMESPACES, USER, full=True).rollout
-    outcome = undo(healthy, USER, NOW, current_stable="sha256:new")
+    outcome = undo(healthy, USER, NOW, current_stable="sha256:new", under_way=None)
     assert outcome.stable_change == StableChange("credential-env", None)
     assert "decides nothing" in outcome.rollout.message
 
@@ -291,8 +304,8 @@ VERBS: dict[Event, Callable[[Rollout], Outcome]] = {
     Event.PAUSE: lambda rollout: pause(rollout, USER, NOW),
     Event.RESUME: lambda rollout: resume(rollout, USER, NOW),
     Event.ABORT: lambda rollout: abort(rollout, USER, NOW),
-    Event.RETRY: lambda rollout: retry(rollout, USER, NOW, evidence()),
-    Event.UNDO: lambda rollout: undo(rollout, USER, NOW, rollout.candidate),
+    Event.RETRY: lambda rollout: retry(rollout, USER, NOW, evidence(), "sha256:old"),
+    Event.UNDO: lambda rollout: undo(rollout, USER, NOW, rollout.candidate, None),
     Event.SUPERSEDE: lambda rollout: supersede(rollout, "2.0.0", NOW),
     Event.WITHDRAW: lambda rollout: withdraw(rollout, NOW),
 }  # fmt: skip
