@@ -86,7 +86,9 @@ def govern(catalog: Catalog, state: StoreState | None) -> tuple[Governed, ...]:
         if digest not in content:
             raise PolicyError(f"the content of version {digest} of policy {policy!r} is not in the store")
         rollout = state.rollouts.get(policy)
-        governed.append(Governed(content[digest], None if rollout is None else route_of(rollout)))
+        governed.append(
+            Governed(content[digest], None if rollout is None else route_of(rollout.stable, rollout))
+        )
     return tuple(governed)
 
 
