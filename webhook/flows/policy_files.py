@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from webhook.ports.source import SourceError
-from webhook.rego.ast import Source
+from webhook.rego.ast import Module, Source
 from webhook.rego.builtins.failures import BuiltinError
 from webhook.rego.builtins.json_text import read_json
 from webhook.rego.builtins.yaml_text import unmarshal as read_yaml
+from webhook.rego.errors import CompileError, Diagnostic
+from webhook.rego.parser import VersionChoice, parse_module
 
 DATA_FILES: Final = frozenset({"data.json", "data.yaml", "data.yml"})
 FILE_LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -51,6 +53,25 @@ def load_policy_files(paths: Iterable[str]) -> PolicyFiles:
             else:
                 _merge(data, _nested((*prefix, *folder), _document(file)), str(file), (), origins)
     return PolicyFiles(tuple(sources[path] for path in sorted(sources)), data)
+
+
+def parse_sources(sources: Iterable[Source], version: VersionChoice) -> list[Module]:
+    """Parse modules.
+
+    Raises:
+        CompileError: with what is wrong in all of them.
+
+    """
+    modules: list[Module] = []
+    diagnostics: list[Diagnostic] = []
+    for source in sources:
+        try:
+            modules.append(parse_module(source, version=version))
+        except CompileError as error:
+            diagnostics += error.diagnostics
+    if diagnostics:
+        raise CompileError(tuple(diagnostics))
+    return modules
 
 
 def read_document(path: Path) -> Any:

@@ -12,24 +12,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from webhook.flows.policy_files import PolicyFiles
+from webhook.flows.policy_files import PolicyFiles, parse_sources
 from webhook.ports.clock import Clock
-from webhook.rego.ast import Module, Source
+from webhook.rego.ast import Module
 from webhook.rego.budget import DEFAULT_STEPS, Budget
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.compiler import plan_entry_points, resolve_modules
 from webhook.rego.cover import Coverage, measure, result_location
-from webhook.rego.errors import CompileError, Diagnostic, EvaluationError, Location
-from webhook.rego.parser import VersionChoice, parse_module
-from webhook.rego.probes import Probe, probes, stopping_statement, text_at, with_probes
+from webhook.rego.errors import CompileError, EvaluationError, Location
+from webhook.rego.parser import VersionChoice
+from webhook.rego.probes import Probe, probes, stopping_place, text_at, with_probes
 from webhook.rego.program import Program
-from webhook.rego.resolve.resolution import Resolution
+from webhook.rego.resolve.resolution import Options, Resolution
 from webhook.rego.rule_tests import RuleTest, only_case, prepare
 from webhook.rego.values import UNDEFINED, RegoSet, Value, dump_json, ordered_items
 
 MAX_EXPLAINED: Final = 50
 """Failures whose statement is searched for; each costs a compilation."""
 _SECOND_NS: Final = 1_000_000_000
+_OPTIONS: Final = Options(print_enabled=True)
 
 
 class Outcome(enum.Enum):
@@ -124,24 +125,11 @@ def run_policy_tests(files: PolicyFiles, options: RunOptions, clock: Clock) -> R
 
     """
     started_ns = clock.monotonic_ns()
-    modules, tests = prepare(_parse(files.sources, options.version))
+    modules, tests = prepare(parse_sources(files.sources, options.version))
     chosen = [test for test in tests if options.select is None or options.select.search(test.path)]
     run = _Run(modules, chosen, files.data, options, clock)
     results = tuple(run.result(test) for test in chosen)
     return RunReport(results, clock.monotonic_ns() - started_ns, run.coverage())
-
-
-def _parse(sources: Sequence[Source], version: VersionChoice) -> list[Module]:
-    modules: list[Module] = []
-    diagnostics: list[Diagnostic] = []
-    for source in sources:
-        try:
-            modules.append(parse_module(source, version=version))
-        except CompileError as error:
-            diagnostics += error.diagnostics
-    if diagnostics:
-        raise CompileError(tuple(diagnostics))
-    return modules
 
 
 @dataclass(slots=True)
@@ -208,7 +196,7 @@ class _Run:
         )
 
     def _resolve(self, modules: list[Module]) -> Resolution:
-        return resolve_modules(modules, print_enabled=True, data=self._data)
+        return resolve_modules(modules, options=_OPTIONS, data=self._data)
 
     def _compile(self, resolution: Resolution, paths: Sequence[str], *, instrument: bool = False) -> Program:
         return Program(
@@ -273,11 +261,11 @@ class _Run:
             # The body held, so it is the value that is not true.
             place = rule.head.location
             return FailedStatement(place, text_at(module, place), ())
-        position = stopping_statement(rule, ran)
-        place = rule.body[position].location
-        made = probes(module, rule, position)
-        values = self._probed(test, modules, made)
-        return FailedStatement(place, text_at(module, place), values)
+        stop = stopping_place(rule, ran)
+        place = stop.statement.location
+        return FailedStatement(
+            place, text_at(module, place), self._probed(test, modules, probes(module, stop))
+        )
 
     def _probed(self, test: RuleTest, modules: list[Module], made: list[Probe]) -> tuple[ProbedValue, ...]:
         """Ask for the values of all probes, or of each one that compiles when not all do."""

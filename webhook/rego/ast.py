@@ -215,6 +215,18 @@ Comprehension: TypeAlias = ArrayComprehension | SetComprehension | ObjectCompreh
 Term: TypeAlias = Scalar | Var | Ref | Call | Array | Object | Set | Comprehension | TemplateString
 
 
+def variable_names(node: Node) -> set[str]:
+    """Give the names of all variables within a node, those of functions and rules included."""
+    names: set[str] = set()
+    pending = [node]
+    while pending:
+        found = pending.pop()
+        if isinstance(found, Var):
+            names.add(found.name)
+        pending.extend(children(found))
+    return names
+
+
 # -- Expressions --
 
 

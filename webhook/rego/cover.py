@@ -97,8 +97,7 @@ def _measure_file(module: Module, ran: set[Location]) -> FileCoverage:
     for rule in module.rules:
         parts = [(head.row, head in ran) for head in _results(rule)]
         gave_value = any(hit for _, hit in parts)
-        for statement in _statements(rule):
-            place = statement.location
+        for place in _statements(rule):
             position = bisect_left(offsets, place.offset)
             parts.append((place.row, position < len(offsets) and offsets[position] < place.end))
         coverable.update(row for row, _ in parts)
@@ -121,13 +120,14 @@ def result_location(head: Head) -> Location:
     return head.location if result is None else result.location
 
 
-def _statements(rule: Rule) -> Iterator[Expr]:
-    """Give every statement of a rule, those within comprehensions and `every` included."""
+def _statements(rule: Rule) -> Iterator[Location]:
+    """Give the place of every statement of a rule, those within comprehensions and `every` included."""
     pending: list[Node] = [rule]
     while pending:
         node = pending.pop()
-        if isinstance(node, Expr) and not isinstance(node.terms, SomeDecl):
-            yield node
+        # A statement without a place was put in by a tool.
+        if isinstance(node, Expr) and not isinstance(node.terms, SomeDecl) and node.location.row:
+            yield node.location
         pending.extend(children(node))
 
 

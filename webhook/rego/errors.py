@@ -33,8 +33,9 @@ class Location(msgspec.Struct, frozen=True, gc=False):
     """Offset just after the text found there; equal to `offset` when nothing is spanned."""
 
     def __str__(self) -> str:
-        """Return `file:row:col`."""
-        return f"{self.file}:{self.row}:{self.col}"
+        """Return `file:row:col`, without the file where there is none, as in a query."""
+        place = f"{self.row}:{self.col}"
+        return f"{self.file}:{place}" if self.file else place
 
 
 NOWHERE: Final = Location("", 0, 0)

@@ -5,12 +5,14 @@ Owns the choice of that statement and the making of probe rules. Must not know h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Final
 
 import msgspec
 
 from webhook.rego.ast import (
+    Body,
     Call,
     Comprehension,
     Every,
@@ -23,17 +25,23 @@ from webhook.rego.ast import (
     Scalar,
     SomeDecl,
     SomeIn,
+    String,
     TemplateString,
     Term,
     Var,
     children,
+    variable_names,
 )
 from webhook.rego.errors import Location
+from webhook.rego.resolve.text import path_text
 
 MAX_PROBES: Final = 8
 _PROBE_NAME: Final = "gradate_probe_{}"
 _PROBED: Final = Var("gradate_probed_value")
 _ASSIGN: Final = Ref(Var("assign"))
+_UNIFY: Final = Ref(Var("eq"))
+_INPUT: Final = Var("input")
+_DATA: Final = Var("data")
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -50,32 +58,162 @@ class Probe(msgspec.Struct, frozen=True):
         return self.rule.head.name
 
 
-def stopping_statement(rule: Rule, ran: Iterable[Location]) -> int:
-    """Give the position of the last statement of a body that was reached, which is the one that did not hold."""
+class Stop(msgspec.Struct, frozen=True):
+    """Where a body stopped."""
+
+    before: Body
+    """The statements that held."""
+    statement: Expr
+    """The one that did not."""
+
+
+def stopping_place(rule: Rule, ran: Iterable[Location]) -> Stop:
+    """Find the last statement of a rule's body that was reached; the body must not be empty.
+
+    An `every` over one statement gives way to that statement, which then is probed for all elements.
+    """
     offsets = sorted(location.offset for location in ran)
     reached = 0
     for position, expr in enumerate(rule.body):
         place = expr.location
         if place.row and any(place.offset <= offset < place.end for offset in offsets):
             reached = position
-    return reached
+    before, statement = rule.body[:reached], rule.body[reached]
+    every = statement.terms
+    if not isinstance(every, Every) or len(every.body) != 1:
+        return Stop(before, statement)
+    element = SomeIn(every.key, every.value, every.domain)
+    iterated = Expr(element, False, statement.replacements, location=statement.location)
+    inner = every.body[0]
+    inner = msgspec.structs.replace(inner, replacements=(*statement.replacements, *inner.replacements))
+    return Stop((*before, iterated), inner)
 
 
-def probes(module: Module, rule: Rule, position: int) -> list[Probe]:
-    """Make probes for the parts of one statement of a rule's body that may have any value."""
-    statement = rule.body[position]
+def probes(module: Module, stop: Stop) -> list[Probe]:
+    """Make probes for the parts of the statement that stopped a body, as far as they may have any value."""
     made: dict[str, Probe] = {}
-    for part in _parts(statement):
+    for part in _parts(stop.statement):
         text = text_at(module, part.location)
         if not text or text in made or len(made) >= MAX_PROBES:
             continue
-        value = Expr(
-            Call(_ASSIGN, (_PROBED, part)), False, statement.replacements, location=statement.location
-        )
-        head = Head(Ref(Var(_PROBE_NAME.format(len(made)))), key=_PROBED, location=statement.location)
-        probe = Rule(head, (*rule.body[:position], value), location=statement.location)
-        made[text] = Probe(text, probe)
+        place = stop.statement.location
+        value = Expr(Call(_ASSIGN, (_PROBED, part)), False, stop.statement.replacements, location=place)
+        head = Head(Ref(Var(_PROBE_NAME.format(len(made)))), key=_PROBED, location=place)
+        made[text] = Probe(text, Rule(head, (*_using_all(stop.before), value), location=place))
     return list(made.values())
+
+
+def _using_all(body: Body) -> Body:
+    """Give a body that uses every variable that it declares: an unused one is an error."""
+    used = set().union(*(variable_names(expr) for expr in body if not isinstance(expr.terms, SomeDecl)))
+    kept: list[Expr] = []
+    declared: list[str] = []
+    for expr in body:
+        if isinstance(expr.terms, SomeDecl):
+            variables = tuple(variable for variable in expr.terms.variables if variable.name in used)
+            if variables:
+                kept.append(Expr(SomeDecl(variables), location=expr.location))
+            continue
+        kept.append(expr)
+        if isinstance(expr.terms, SomeIn):
+            patterns = [part for part in (expr.terms.key, expr.terms.value) if part is not None]
+            declared += sorted(set().union(*map(variable_names, patterns)))
+    uses = (
+        Expr(Call(_UNIFY, (Var(f"$gradate_{number}"), Var(name))))
+        for number, name in enumerate(declared)
+        if not name.startswith("$")
+    )
+    return (*kept, *uses)
+
+
+class InputQuestion(msgspec.Struct, frozen=True):
+    """A statement of a test that replaces the input: the documents it asks for, and what the input then is."""
+
+    documents: tuple[str, ...]
+    """References such as `data.authz.deny`."""
+    input: Probe
+    """Gives the input documents."""
+
+
+def input_questions(module: Module, rule: Rule, documents: Documents, first: int) -> list[InputQuestion]:
+    """Find what a rule's body asks of policies under an input of its own; probes are numbered from `first`."""
+    found: list[InputQuestion] = []
+    for stop in _steps(rule.body):
+        statement = stop.statement
+        targets = [replacement.target for replacement in statement.replacements]
+        if not targets or not all(isinstance(target, Ref) and target.head == _INPUT for target in targets):
+            continue
+        asked = tuple(sorted(documents.within(module, statement)))
+        if not asked:
+            continue
+        place = statement.location
+        value = Expr(Call(_ASSIGN, (_PROBED, Ref(_INPUT))), False, statement.replacements, location=place)
+        head = Head(Ref(Var(_PROBE_NAME.format(first + len(found)))), key=_PROBED, location=place)
+        probe = Rule(head, (*_using_all(stop.before), value), location=place)
+        found.append(InputQuestion(asked, Probe("input", probe)))
+    return found
+
+
+def _steps(body: Body) -> Iterator[Stop]:
+    """Yield every statement of a body with those before it, an `every` as its statements for each element."""
+    for position, statement in enumerate(body):
+        every = statement.terms
+        if not isinstance(every, Every):
+            yield Stop(body[:position], statement)
+            continue
+        iterated = Expr(
+            SomeIn(every.key, every.value, every.domain),
+            False,
+            statement.replacements,
+            location=statement.location,
+        )
+        for inner in _steps(every.body):
+            yield Stop((*body[:position], iterated, *inner.before), inner.statement)
+
+
+class Documents:
+    """The rules that some modules define, by the names under which other modules use them."""
+
+    def __init__(self, modules: Iterable[Module]) -> None:
+        self._rules: set[tuple[str, ...]] = set()
+        for module in modules:
+            for rule in module.rules:
+                if rule.head.args is None:
+                    self._rules.add((*module.package.segments, rule.head.name))
+
+    def within(self, module: Module, node: Node) -> set[str]:
+        """Give the references of the rules that a node of a module mentions."""
+        imports = {
+            imported.name: tuple(part.value for part in imported.path.path if isinstance(part, String))
+            for imported in module.imports
+            if imported.path.head == _DATA
+        }
+        found: set[str] = set()
+        pending = [node]
+        while pending:
+            current = pending.pop()
+            pending.extend(children(current))
+            segments = self._segments(module, current, imports)
+            for end in range(len(segments), 0, -1):
+                if segments[:end] in self._rules:
+                    found.add(path_text(segments[:end]))
+                    break
+        return found
+
+    @staticmethod
+    def _segments(module: Module, node: Node, imports: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """Give the constant path below `data` that a name or reference stands for."""
+        head, path = (node.head, node.path) if isinstance(node, Ref) else (node, ())
+        if not isinstance(head, Var):
+            return ()
+        constant = tuple(part.value for part in takewhile(_is_string, path) if isinstance(part, String))
+        if head == _DATA:
+            return constant
+        return (*imports.get(head.name, (*module.package.segments, head.name)), *constant)
+
+
+def _is_string(term: Term) -> bool:
+    return isinstance(term, String)
 
 
 def with_probes(module: Module, made: Iterable[Probe]) -> Module:

@@ -6,7 +6,7 @@ Owns OPA's conventions: the prefixes `test_` and `todo_test_`, rules of one name
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -18,7 +18,6 @@ from webhook.rego.ast import (
     Call,
     Expr,
     Module,
-    Node,
     Null,
     Number,
     Object,
@@ -28,10 +27,11 @@ from webhook.rego.ast import (
     String,
     Term,
     Var,
-    children,
+    variable_names,
 )
 from webhook.rego.errors import Location
-from webhook.rego.values import RegoSet, Value, ordered_items, quote
+from webhook.rego.resolve.text import path_text
+from webhook.rego.values import RegoSet, Value, ordered_items
 
 TEST_PREFIX: Final = "test_"
 SKIPPED_PREFIX: Final = "todo_"
@@ -56,13 +56,13 @@ class RuleTest(msgspec.Struct, frozen=True):
     rule: int
     """Position of its rule in the module."""
 
+    segments: tuple[str, ...]
+    """Its path below `data`."""
+
     @property
     def path(self) -> str:
         """The reference that evaluates it."""
-        if self.name.replace(".", "_").isidentifier():
-            return f"{self.package}.{self.name}"
-        *parents, last = self.name.split(".")
-        return ".".join((self.package, *parents)) + f"[{quote(last)}]"
+        return path_text(self.segments)
 
 
 def prepare(modules: Sequence[Module]) -> tuple[list[Module], list[RuleTest]]:
@@ -72,37 +72,38 @@ def prepare(modules: Sequence[Module]) -> tuple[list[Module], list[RuleTest]]:
     case that they come to, so that cases that fail are known.
     """
     tests: list[RuleTest] = []
-    counts: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     prepared = []
     for module_index, module in enumerate(modules):
-        package = _package_name(module)
+        package = module.package.segments
         rules = []
         for rule_index, rule in enumerate(module.rules):
             segments = _test_segments(rule)
             if segments is None or rule.default:
                 rules.append(rule)
                 continue
-            written = ".".join(segments)
-            number = counts.get((package, written), 0)
-            counts[package, written] = number + 1
-            name = f"{written}#{number:02}" if number else written
+            number = counts.get((*package, *segments), 0)
+            counts[(*package, *segments)] = number + 1
+            if number:
+                segments = (*segments[:-1], f"{segments[-1]}#{number:02}")
             skipped = segments[-1].startswith(SKIPPED_PREFIX)
             cases = rule.head.ref.path[len(segments) - 1 :]
             tests.append(
-                RuleTest(package, name, rule.location, skipped, bool(cases), module_index, rule_index)
+                RuleTest(
+                    package=path_text(package),
+                    name=".".join(segments),
+                    location=rule.location,
+                    skipped=skipped,
+                    has_cases=bool(cases),
+                    module=module_index,
+                    rule=rule_index,
+                    segments=(*package, *segments),
+                )
             )
-            renamed = _with_name(rule, (*segments[:-1], name.rpartition(".")[2])) if number else rule
+            renamed = _with_name(rule, segments) if number else rule
             rules.append(_noting_cases(renamed, cases) if cases and not skipped else renamed)
         prepared.append(msgspec.structs.replace(module, rules=tuple(rules)))
     return prepared, tests
-
-
-def _package_name(module: Module) -> str:
-    segments = (
-        f".{segment}" if segment.isidentifier() else f"[{quote(segment)}]"
-        for segment in module.package.segments
-    )
-    return "".join(("data", *segments))
 
 
 def _test_segments(rule: Rule) -> tuple[str, ...] | None:
@@ -143,8 +144,8 @@ def _noting_cases(rule: Rule, cases: tuple[Term, ...]) -> Rule:
 def case_known_at(body: Body, cases: tuple[Term, ...]) -> int:
     """Give the position in a body behind the first mention of every variable of the name of a case."""
     position = 0
-    for name in {name for term in cases for name in _variables(term)}:
-        mentions = (index for index, expr in enumerate(body) if name in _variables(expr))
+    for name in set().union(*map(variable_names, cases)):
+        mentions = (index for index, expr in enumerate(body) if name in variable_names(expr))
         position = max(position, next(mentions, -1) + 1)
     return position
 
@@ -180,10 +181,3 @@ def term_of(value: Value) -> Term:
     if isinstance(value, RegoSet):
         return Set(tuple(map(term_of, value.ordered())))
     return Array(tuple(map(term_of, value)))
-
-
-def _variables(node: Node) -> Iterator[str]:
-    if isinstance(node, Var):
-        yield node.name
-    for child in children(node):
-        yield from _variables(child)
