@@ -169,8 +169,10 @@ class Decider:
             return Contender(case.snapshot.versions[match.position], match, known.get(digest))
 
         candidate = contender(rollout.candidate)
+        decides = assignment.decide == rollout.candidate
+        stable = contender(assignment.fallback if decides else assignment.decide)
         exceptions = case.snapshot.exceptions.get(rollout.policy, ())
-        self._sink.offer(Trial(rollout, mode, case.case, candidate, contender(rollout.stable), exceptions))
+        self._sink.offer(Trial(rollout, mode, case.case, candidate, stable, exceptions))
 
     async def _mutate(
         self, snapshot: Snapshot, matches: list[MatchedPolicy], case: Case, deadline_ns: int

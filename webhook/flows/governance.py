@@ -111,7 +111,7 @@ def _serving(stables: Mapping[str, str | None], rollouts: Mapping[str, Rollout])
     """Give (policy, digest) of everything that serves: stable first, then the candidate."""
     for policy in sorted({*stables, *rollouts}):
         rollout = rollouts.get(policy)
-        stable = stables.get(policy) if rollout is None else rollout.stable
+        stable = stables.get(policy)
         if stable is not None:
             yield policy, stable
         if rollout is not None and rollout.candidate != stable:
