@@ -140,8 +140,10 @@ def run_on_change(run: Callable[[], int], changes: Iterable[object]) -> None:
 
 
 def _changes(paths: Iterable[str]) -> Iterator[object]:
-    found = [path.rpartition(":")[2] for path in paths]
-    yield from watchfiles.watch(*found, raise_interrupt=False)
+    """Yield after each burst of changes below the paths that exist, until interrupted."""
+    found = [path for path in (given.rpartition(":")[2] for given in paths) if Path(path).exists()]
+    if found:
+        yield from watchfiles.watch(*found, raise_interrupt=False)
 
 
 def _pattern(select: str | None) -> re.Pattern[str] | None:
