@@ -98,7 +98,7 @@ def workload_digest(namespace: str, owner: Owner, spec: Any) -> WorkloadDigest:
 
 def normalise_spec(spec: Any, owner: Owner) -> Any:
     """Give a Pod spec without what others than its author put there; the argument stays as it is."""
-    if not isinstance(spec, Mapping):
+    if not isinstance(spec, dict):
         return spec
     tokens = _token_volumes(spec)
     claim = re.compile(rf"-{re.escape(owner.name)}-\d+$") if owner.kind == "StatefulSet" else None
@@ -121,7 +121,7 @@ def normalise_spec(spec: Any, owner: Owner) -> Any:
 def _controller(metadata: Mapping[str, Any]) -> tuple[str, str] | None:
     references = metadata.get("ownerReferences")
     for reference in references if isinstance(references, list) else ():
-        if not isinstance(reference, Mapping) or reference.get("controller") is not True:
+        if not isinstance(reference, dict) or reference.get("controller") is not True:
             continue
         kind, name = reference.get("kind"), reference.get("name")
         if isinstance(kind, str) and isinstance(name, str):
@@ -143,7 +143,7 @@ def _own_name(kind: str, metadata: Mapping[str, Any]) -> Owner:
 def _token_volumes(spec: Mapping[str, Any]) -> frozenset[str]:
     volumes = spec.get("volumes")
     names = (
-        (volume.get("name") for volume in volumes if isinstance(volume, Mapping))
+        (volume.get("name") for volume in volumes if isinstance(volume, dict))
         if isinstance(volumes, list)
         else ()
     )
@@ -151,24 +151,19 @@ def _token_volumes(spec: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _container(container: Any, tokens: frozenset[str]) -> Any:
-    if not isinstance(container, Mapping):
+    if not isinstance(container, dict):
         return container
-    rules: dict[str, Callable[[Any], Any]] = {
-        "volumeMounts": lambda mounts: _each(mounts, lambda mount: _mount(mount, tokens)),
-        "ports": lambda ports: _each(ports, lambda port: _without(port, {"protocol": "TCP"})),
-        "env": lambda entries: _each(entries, _environment_entry),
-        "resources": _resources,
-        "livenessProbe": _probe,
-        "readinessProbe": _probe,
-        "startupProbe": _probe,
-    }
     result: dict[str, Any] = {}
     for key, value in container.items():
         if _is_default(_CONTAINER_DEFAULTS, key, value):
             continue
         if key == "imagePullPolicy" and value == _default_pull_policy(container.get("image")):
             continue
-        normal = rules[key](value) if key in rules else value
+        if key == "volumeMounts":
+            normal = _each(value, lambda mount: _mount(mount, tokens))
+        else:
+            rule = _CONTAINER_RULES.get(key)
+            normal = value if rule is None else rule(value)
         if not _is_empty(normal):
             result[key] = normal
     return result
@@ -182,12 +177,14 @@ def _default_pull_policy(image: Any) -> str:
 
 
 def _mount(mount: Any, tokens: frozenset[str]) -> Any:
-    if isinstance(mount, Mapping) and mount.get("mountPath") == _TOKEN_MOUNT and mount.get("name") in tokens:
+    if isinstance(mount, dict) and mount.get("mountPath") == _TOKEN_MOUNT and _is_named(mount, tokens):
         return _DROPPED
     return mount
 
 
 def _environment_entry(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "valueFrom" not in entry:
+        return entry
     source = _mapping(entry, "valueFrom")
     reference = _mapping(source, "fieldRef")
     if reference.get("apiVersion") == "v1":
@@ -197,10 +194,10 @@ def _environment_entry(entry: Any) -> Any:
 
 def _resources(resources: Any) -> Any:
     """Requests default to limits, one by one."""
-    if not isinstance(resources, Mapping):
+    if not isinstance(resources, dict):
         return resources
     requests, limits = resources.get("requests"), resources.get("limits")
-    if not isinstance(requests, Mapping) or not isinstance(limits, Mapping):
+    if not isinstance(requests, dict) or not isinstance(limits, dict):
         return resources
     stated = {name: amount for name, amount in requests.items() if limits.get(name) != amount}
     rest = {key: value for key, value in resources.items() if key != "requests"}
@@ -210,15 +207,25 @@ def _resources(resources: Any) -> Any:
 def _probe(probe: Any) -> Any:
     normal = _without(probe, _PROBE_DEFAULTS)
     request = normal.get("httpGet") if isinstance(normal, dict) else None
-    if isinstance(request, Mapping):
+    if isinstance(request, dict):
         normal["httpGet"] = _without(request, {"path": "/", "scheme": "HTTP"})
     return normal
 
 
+_CONTAINER_RULES: Mapping[str, Callable[[Any], Any]] = {
+    "ports": lambda ports: _each(ports, lambda port: _without(port, {"protocol": "TCP"})),
+    "env": lambda entries: _each(entries, _environment_entry),
+    "resources": _resources,
+    "livenessProbe": _probe,
+    "readinessProbe": _probe,
+    "startupProbe": _probe,
+}
+
+
 def _volume(volume: Any, tokens: frozenset[str], claim: re.Pattern[str] | None) -> Any:
-    if not isinstance(volume, Mapping):
+    if not isinstance(volume, dict):
         return volume
-    if volume.get("name") in tokens or _is_claim_of_replica(volume, claim):
+    if _is_named(volume, tokens) or _is_claim_of_replica(volume, claim):
         return _DROPPED
     result: dict[str, Any] = {}
     for key, value in volume.items():
@@ -236,13 +243,13 @@ def _volume(volume: Any, tokens: frozenset[str], claim: re.Pattern[str] | None) 
 def _is_claim_of_replica(volume: Mapping[str, Any], claim: re.Pattern[str] | None) -> bool:
     """Tell whether a StatefulSet's claim template made the volume: `data-web-0`."""
     source = volume.get("persistentVolumeClaim")
-    name = source.get("claimName") if isinstance(source, Mapping) else None
+    name = source.get("claimName") if isinstance(source, dict) else None
     return claim is not None and isinstance(name, str) and claim.search(name) is not None
 
 
 def _toleration(toleration: Any) -> Any:
     """Tolerations of the node's own taints come from an admission plug-in or a DaemonSet's controller."""
-    key = toleration.get("key") if isinstance(toleration, Mapping) else None
+    key = toleration.get("key") if isinstance(toleration, dict) else None
     return _DROPPED if isinstance(key, str) and key.startswith(_NODE_TAINTS) else toleration
 
 
@@ -260,9 +267,15 @@ def _affinity(affinity: Any) -> Any:
     return {**rest, "nodeAffinity": node} if node else rest
 
 
+def _is_named(value: Mapping[str, Any], names: frozenset[str]) -> bool:
+    # A name of another type need not be hashable.
+    name = value.get("name")
+    return isinstance(name, str) and name in names
+
+
 def _mapping(value: Any, key: str) -> Mapping[str, Any]:
-    found = value.get(key) if isinstance(value, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _each(items: Any, normalise: Callable[[Any], Any]) -> Any:
@@ -272,13 +285,13 @@ def _each(items: Any, normalise: Callable[[Any], Any]) -> Any:
 
 
 def _without(value: Any, defaults: Mapping[str, Any]) -> Any:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     return {key: item for key, item in value.items() if not _is_default(defaults, key, item)}
 
 
 def _without_key(value: Any, unwanted: str) -> Any:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     rest = {key: item for key, item in value.items() if key != unwanted}
     return rest or _DROPPED
@@ -286,8 +299,9 @@ def _without_key(value: Any, unwanted: str) -> Any:
 
 def _is_default(defaults: Mapping[str, Any], key: str, value: Any) -> bool:
     # 1 == True in Python, not in JSON.
-    return key in defaults and type(value) is type(defaults[key]) and value == defaults[key]
+    default = defaults.get(key)
+    return default is not None and type(value) is type(default) and bool(value == default)
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, dict | list) and not value)
+    return value is None or (not value and isinstance(value, (dict, list)))

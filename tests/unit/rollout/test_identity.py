@@ -241,3 +241,14 @@ def test_a_spec_of_any_shape_has_a_digest(spec: Any) -> None:
 def test_the_normal_form_is_its_own_normal_form(spec: Any) -> None:
     once = normalise_spec(spec, WEB)
     assert normalise_spec(once, WEB) == once
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"volumes": [{"name": []}]},
+        {"containers": [{"volumeMounts": [{"mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "name": {}}]}]},
+    ],
+)  # fmt: skip
+def test_a_name_of_another_type_stays_as_it_is(spec: Any) -> None:
+    assert normalise_spec(spec, WEB) == spec
