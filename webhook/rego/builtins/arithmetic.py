@@ -18,6 +18,7 @@ from webhook.rego.builtins.failures import (
     machine_integer,
     wrong_type,
 )
+from webhook.rego.builtins.sets import difference
 from webhook.rego.builtins.signatures import NUMBER, SET, STRING, ArrayOf, OneOf
 from webhook.rego.values import RegoSet
 
@@ -92,7 +93,7 @@ def minus(left: Any, right: Any) -> Any:
     if type(left) is int and type(right) is int:
         return bounded(left - right)
     if type(left) is RegoSet and type(right) is RegoSet:
-        return RegoSet(element for element in left if element not in right)
+        return difference(left, right)
     if is_number(left) and is_number(right):
         return number_of(_DECIMAL.subtract(decimal_of(left), decimal_of(right)))
     if not is_number(left) and type(left) is not RegoSet:

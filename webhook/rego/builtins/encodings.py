@@ -6,7 +6,7 @@ import urllib.parse
 from typing import Any
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import BuiltinError, OperandError, wrong_strings, wrong_type
+from webhook.rego.builtins.failures import BuiltinError, OperandError, limit_size, wrong_strings, wrong_type
 from webhook.rego.builtins.signatures import BOOLEAN, STRING, STRINGS, ObjectOf, OneOf, SetOf
 from webhook.rego.values import RegoObject, to_json
 
@@ -148,6 +148,7 @@ def urlquery_encode_object(source: Any) -> str:
     """Write an object of strings, or arrays or sets of strings, as the query of a URL, keys sorted."""
     if type(source) is not dict:
         raise wrong_type(1, source, "object")
+    limit_size(source)
     pairs: list[tuple[str, str]] = []
     for key, value in sorted(to_json(source).items()):
         for text in [value] if type(value) is str else value if type(value) is list else [None]:

@@ -8,18 +8,16 @@ that hits a limit must not turn into a verdict.
 from typing import Any, NoReturn
 
 from webhook.rego.errors import EvaluationError, RegoError
-from webhook.rego.values import type_name
+from webhook.rego.values import RegoSet, type_name
 
 MAX_STRING_LENGTH = 16 * 1024 * 1024
 """Longest string, in characters, that a builtin may make."""
-MAX_ITEMS = 2_000_000
+MAX_ITEMS = 1_000_000
 """Most elements of a collection that a builtin may make."""
 MAX_INTEGER_BITS = 14_000
 """Largest integer that arithmetic may make: below the digits that Python agrees to print."""
 MACHINE_LIMIT = 1 << 63
 """The first integer that no longer fits in 64 bits."""
-MAX_DEPTH = 500
-"""Deepest nesting of a document that a builtin reads, writes or walks."""
 
 
 class BuiltinError(RegoError):
@@ -96,6 +94,24 @@ def limit_items(count: int) -> None:
     """
     if count > MAX_ITEMS:
         raise LimitError(f"a collection of {count} elements is over the limit of {MAX_ITEMS}")
+
+
+def limit_size(value: Any) -> None:
+    """Refuse a value that has too many values within it, counting one that occurs twice twice.
+
+    Raises:
+        LimitError: there are more than `MAX_ITEMS`.
+
+    """
+    count, pending = 0, [value]
+    while pending:
+        item = pending.pop()
+        if type(item) is dict:
+            pending.extend(item.values())
+        elif type(item) is list or type(item) is RegoSet:
+            pending.extend(item)
+        count += 1
+        limit_items(count + len(pending))
 
 
 def machine_integer(position: int, value: Any) -> int:

@@ -5,13 +5,13 @@ text of the term; so `%d` of a boolean reads `%!d(string=true)`. A format is par
 Source: https://pkg.go.dev/fmt
 """
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import MACHINE_LIMIT, LimitError, limit_string, wrong_type
+from webhook.rego.builtins.failures import MACHINE_LIMIT, LimitError, limit_size, limit_string, wrong_type
 from webhook.rego.builtins.go_numbers import format_double, format_integer, format_rune
 from webhook.rego.builtins.signatures import ARRAY, STRING
 from webhook.rego.values import format_value, quote
@@ -38,13 +38,27 @@ class Directive:
     """Explicit argument positions, from 0, before the width, the precision and the verb."""
     bad_index: bool = False
 
-    @property
-    def plain(self) -> bool:
-        """Nothing but a verb."""
-        return self == Directive(self.verb)
+    takes_text: bool = field(init=False)
+    """Text stands for itself under it."""
+
+    def __post_init__(self) -> None:
+        bare = self.width is None and self.precision is None and not self.flags
+        object.__setattr__(self, "takes_text", bare and self.verb in ("s", "v"))
 
 
 Part = str | Directive
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format taken apart."""
+
+    parts: tuple[Part, ...]
+    """Literal text and directives, in order."""
+    directives: tuple[Directive, ...] | None
+    """The directives, where each takes just the next argument; else None."""
+    frame: str
+    """The literal text with `%s` in the place of each directive, for Python to fill."""
 
 
 def sprintf(template: Any, arguments: Any) -> str:
@@ -53,40 +67,42 @@ def sprintf(template: Any, arguments: Any) -> str:
         raise wrong_type(1, template, "string")
     if type(arguments) is not list:
         raise wrong_type(2, arguments, "array")
-    parts, simple = parse_format(template)
-    if simple == len(arguments):
-        values = iter(arguments)
-        text = "".join([part if type(part) is str else show(part, next(values)) for part in parts])
+    form = parse_format(template)
+    if form.directives is not None and len(form.directives) == len(arguments):
+        text = fill(form, arguments)
     else:
-        text = _Printer(arguments).run(parts)
+        text = _Printer(arguments).run(form.parts)
     limit_string(len(text))
     return text
 
 
-def show(part: Any, value: Any) -> str:
+def fill(form: Format, arguments: Sequence[Any]) -> str:
+    """Fill a format that has a directive for each argument."""
+    shown = [
+        value if type(value) is str and directive.takes_text else show(directive, value)
+        for directive, value in zip(form.directives or (), arguments, strict=True)
+    ]
+    return form.frame % tuple(shown)
+
+
+def show(part: Directive, value: Any) -> str:
     """Write one argument under one directive that takes nothing else from the arguments."""
     kind = type(value)
-    verb = part.verb
     if kind is str:
-        if (verb in {"s", "v"}) and part.width is None and part.precision is None and not part.flags:
-            text: str = value
-            return text
-        return _text(part, value)
+        return value if part.takes_text else _text(part, value)
     if kind is int:
-        if (verb in {"d", "v"}) and part.width is None and part.precision is None and not part.flags:
+        if part.verb in ("d", "v") and part.width is None and part.precision is None and not part.flags:
             return str(value)
         return _integer(part, value)
     if kind is float:
         return _double(part, value)
+    limit_size(value)
     return _text(part, format_value(value))
 
 
-@functools.lru_cache(maxsize=2048)
-def parse_format(template: str) -> tuple[tuple[Part, ...], int]:
-    """Split a format into literal text and directives.
-
-    Gives the count of arguments too, where each directive takes exactly the next one; else -1.
-    """
+@cached_by_text(2048)
+def parse_format(template: str) -> Format:
+    """Split a format into literal text and directives."""
     parts: list[Part] = []
     position = 0
     while True:
@@ -99,9 +115,9 @@ def parse_format(template: str) -> tuple[tuple[Part, ...], int]:
         parts.append("%" if directive.verb == "%" else directive)
     if position < len(template):
         parts.append(template[position:])
-    directives = [part for part in parts if isinstance(part, Directive)]
-    simple = all(_takes_one(directive) for directive in directives)
-    return tuple(parts), len(directives) if simple else -1
+    directives = tuple(part for part in parts if isinstance(part, Directive))
+    frame = "".join(part.replace("%", "%%") if isinstance(part, str) else "%s" for part in parts)
+    return Format(tuple(parts), directives if all(map(_takes_one, directives)) else None, frame)
 
 
 def _takes_one(directive: Directive) -> bool:

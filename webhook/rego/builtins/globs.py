@@ -3,11 +3,11 @@
 A pattern is translated into a regular expression and compiled once.
 """
 
-import functools
 from typing import Any
 
 from re2 import Options, _re2
 
+from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import BuiltinError, wrong_element, wrong_strings, wrong_type
 from webhook.rego.builtins.regex import WHOLE, octets
@@ -50,7 +50,7 @@ def _separators(delimiters: Any) -> str:
     return "".join(delimiters) or "."
 
 
-@functools.lru_cache(maxsize=_CACHED)
+@cached_by_text(_CACHED)
 def compile_glob(pattern: str, separators: str) -> Any:
     """Compile a pattern for use with the given delimiter characters.
 
@@ -64,7 +64,7 @@ def compile_glob(pattern: str, separators: str) -> Any:
     options.dot_nl = True
     compiled = _re2.RE2(octets(_Translator(pattern, separators).translate()), options)
     if not compiled.ok():
-        raise BuiltinError(f"glob: {compiled.error()}")
+        raise BuiltinError(f"glob: {compiled.error().decode(errors='replace')}")
     return compiled
 
 

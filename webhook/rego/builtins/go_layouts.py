@@ -3,9 +3,10 @@
 Knows the calendar only through the fields of `Moment`. Source: https://pkg.go.dev/time#pkg-constants
 """
 
-import functools
 import re
 from dataclasses import dataclass
+
+from webhook.rego.builtins.caches import cached_by_text
 
 MONTHS = (
     "January",
@@ -86,7 +87,7 @@ class LayoutError(Exception):
     """A text does not follow its layout."""
 
 
-@functools.lru_cache(maxsize=256)
+@cached_by_text(256)
 def split_layout(layout: str) -> tuple[tuple[str, str], ...]:
     """Split a layout into pairs of literal text and the element that follows it; the last element is empty."""
     parts = []

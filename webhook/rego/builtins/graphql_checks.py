@@ -82,7 +82,10 @@ def _check(query: ast.DocumentNode, schema: Schema) -> None:
     """
     if not query.definitions:
         return
-    mistakes = validate(_executable(schema), query, max_errors=1)
+    try:
+        mistakes = validate(_executable(schema), query, max_errors=1)
+    except RecursionError as error:
+        raise BuiltinError("GraphQL document is nested too deeply") from error
     if mistakes:
         raise BuiltinError(describe_error(mistakes[0]))
 

@@ -14,7 +14,7 @@ from webhook.rego.builtins.failures import BuiltinError
 from webhook.rego.values import RegoObject
 
 _QUOTED_SIGN = re.compile(r'"([^\w\s"]+)"')
-MAX_TOKENS = 200_000
+MAX_TOKENS = 20_000
 """Longest document, in tokens, that is read."""
 _KINDS: dict[type[ast.DefinitionNode], str] = {
     ast.ScalarTypeDefinitionNode: "SCALAR",
@@ -54,6 +54,8 @@ def parse_document(text: str) -> ast.DocumentNode:
         ):
             return ast.DocumentNode(definitions=())
         raise BuiltinError(describe_error(error)) from error
+    except RecursionError as error:
+        raise BuiltinError("GraphQL document is nested too deeply") from error
 
 
 def describe_error(error: GraphQLError) -> str:

@@ -3,9 +3,12 @@
 from typing import Any
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import limit_items, wrong_type
+from webhook.rego.builtins.failures import LimitError, limit_items, wrong_type
 from webhook.rego.builtins.signatures import ANY, ARRAY, SET, ArrayOf, ObjectOf, OneOf, SetOf, Type
 from webhook.rego.values import RegoObject, RegoSet, key_of, scan
+
+_MAX_PATHS = 10_000
+"""Most paths that are listed: their number can grow with the factorial of the graph's size."""
 
 
 def walk(document: Any) -> list[list[Any]]:
@@ -53,7 +56,8 @@ def reachable_paths(graph: Any, initial: Any) -> RegoSet:
 
 def _extend(graph: RegoObject, vertex: Any, path: list[Any], passed: frozenset[Any], paths: RegoSet) -> None:
     """Add the paths that go on from `path` through `vertex`; a vertex outside the graph ends one."""
-    limit_items(len(paths))
+    if len(paths) > _MAX_PATHS:
+        raise LimitError(f"graph.reachable_paths: more than {_MAX_PATHS} paths")
     key = key_of(vertex)
     if key not in graph:
         paths.add(path)

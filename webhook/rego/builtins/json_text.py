@@ -6,7 +6,14 @@ from typing import Any
 import msgspec
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import BuiltinError, OperandError, limit_string, wrong_strings, wrong_type
+from webhook.rego.builtins.failures import (
+    BuiltinError,
+    OperandError,
+    limit_size,
+    limit_string,
+    wrong_strings,
+    wrong_type,
+)
 from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING, ObjectOf
 from webhook.rego.values import format_value, ordered_items, to_json, type_name
 
@@ -17,6 +24,7 @@ _ESCAPES = str.maketrans(
 
 def marshal(value: Any) -> str:
     """Write a value as JSON, keys sorted, without spaces."""
+    limit_size(value)
     return _checked(json.dumps(to_json(value), separators=(",", ":"), ensure_ascii=False, sort_keys=True))
 
 
@@ -27,6 +35,7 @@ def marshal_with_options(value: Any, options: Any) -> str:
     indent, prefix, pretty = _layout(options)
     if not pretty:
         return marshal(value)
+    limit_size(value)
     text = json.dumps(to_json(value), indent=indent, ensure_ascii=False, sort_keys=True)
     limit_string(len(text) + text.count("\n") * len(prefix))
     return prefix + _checked(text).replace("\n", "\n" + prefix)
@@ -77,6 +86,8 @@ def read_json(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise BuiltinError(str(error)) from error
+    except RecursionError as error:
+        raise BuiltinError("exceeded max depth") from error
 
 
 def is_valid(text: Any) -> bool:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import BuiltinError, limit_items, wrong_type
 from webhook.rego.builtins.signatures import (
@@ -38,6 +39,7 @@ def is_valid(cidr: Any) -> bool:
     return True
 
 
+@cached_by_text(1024)
 def parse_network(text: str) -> Network:
     """Read a network in CIDR notation; bits beyond the prefix do not count.
 

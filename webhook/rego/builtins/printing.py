@@ -9,7 +9,14 @@ from typing import Any
 
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import BuiltinError, LimitError, limit_string, wrong_strings, wrong_type
+from webhook.rego.builtins.failures import (
+    BuiltinError,
+    LimitError,
+    limit_size,
+    limit_string,
+    wrong_strings,
+    wrong_type,
+)
 from webhook.rego.builtins.signatures import ANY, ARRAY, BOOLEAN, SET, STRING, ArrayOf
 from webhook.rego.errors import EvaluationError
 from webhook.rego.values import RegoSet, format_value, type_name
@@ -61,7 +68,10 @@ def _choices(operands: Any) -> Iterator[list[str]]:
 
 
 def _shown(value: Any) -> str:
-    return value if type(value) is str else format_value(value)
+    if type(value) is str:
+        return value
+    limit_size(value)
+    return format_value(value)
 
 
 def trace(note: Any) -> bool:

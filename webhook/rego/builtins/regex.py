@@ -5,13 +5,13 @@ so its compiled expressions are used directly, on UTF-8. Compiled patterns are k
 with a constant pattern can keep one itself: `matcher`.
 """
 
-import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from re2 import Options, _re2
 
+from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
     BuiltinError,
@@ -33,7 +33,7 @@ Span = tuple[int, int]
 """Begin and end of a match or group, in octets; (-1, -1) where a group took no part."""
 
 
-@functools.lru_cache(maxsize=_CACHED)
+@cached_by_text(_CACHED)
 def compile_pattern(pattern: str, *, capture: bool = True) -> Any:
     """Compile a pattern; without `capture`, only whether and where the whole matches can be asked.
 
@@ -46,7 +46,8 @@ def compile_pattern(pattern: str, *, capture: bool = True) -> Any:
     options.never_capture = not capture
     compiled = _re2.RE2(octets(pattern), options)
     if not compiled.ok():
-        raise BuiltinError(f"error parsing regexp: {compiled.error()}")
+        reason = compiled.error().decode(errors="replace")
+        raise BuiltinError(f"error parsing regexp: {reason}")
     return compiled
 
 
@@ -207,6 +208,7 @@ def _matches(compiled: Any, text: bytes, limit: int) -> Iterator[list[Span]]:
         previous = end
         if counts:
             found += 1
+            limit_items(found)
             yield spans
 
 
@@ -234,7 +236,7 @@ def template_match(template: Any, value: Any, opening: Any, closing: Any) -> boo
     return match(_template_pattern(template, opening, closing), value)
 
 
-@functools.lru_cache(maxsize=_CACHED)
+@cached_by_text(_CACHED)
 def _template_pattern(template: str, opening: str, closing: str) -> str:
     pattern = "^"
     level = begin = end = 0

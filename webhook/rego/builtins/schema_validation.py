@@ -4,7 +4,6 @@ Schemas are of draft 7, as OPA's library takes them. Patterns are RE2 and nothin
 reference in a schema can hang or reach out. Mistakes are told in the words of OPA's library (gojsonschema).
 """
 
-import functools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +13,8 @@ from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from webhook.rego.builtins.failures import BuiltinError
+from webhook.rego.builtins.caches import cached_by_text
+from webhook.rego.builtins.failures import BuiltinError, limit_size
 from webhook.rego.builtins.json_text import read_json
 from webhook.rego.builtins.regex import UNANCHORED, compile_pattern, octets
 from webhook.rego.builtins.schema_formats import FORMATS
@@ -58,11 +58,12 @@ def _read(value: Any) -> str:
             raise BuiltinError("invalid JSON string") from error
         return value
     if type(value) is dict or type(value) is list:
+        limit_size(value)
         return json.dumps(to_json(value), sort_keys=True)
     raise BuiltinError("wrong type, expected string or object")
 
 
-@functools.lru_cache(maxsize=_CACHED)
+@cached_by_text(_CACHED)
 def _compiled(text: str) -> Any:
     """Make a validator of a schema.
 
@@ -138,6 +139,11 @@ def _additional_properties(
             yield ValidationError(f"Additional property {key} is not allowed")
 
 
+def _unique_items(_validator: Any, asked: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if asked and type(instance) is list and len(set(map(_compact, instance))) < len(instance):
+        yield ValidationError("items must be unique")
+
+
 def _additional_keys(instance: dict[str, Any], schema: Any) -> list[str]:
     """Give the keys of an object that its schema does not name."""
     named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
@@ -152,6 +158,7 @@ _Validator: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
+        "uniqueItems": _unique_items,
     },
 )
 

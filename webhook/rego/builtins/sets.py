@@ -11,6 +11,8 @@ from webhook.rego.values import RegoSet
 def intersect(left: Any, right: Any) -> RegoSet:
     """Give the elements that both sets have."""
     _check(left, right)
+    if not left.composites:
+        return _of_scalars({key: value for key, value in left.scalars.items() if key in right.scalars})
     return RegoSet(element for element in left if element in right)
 
 
@@ -18,13 +20,29 @@ def unite(left: Any, right: Any) -> RegoSet:
     """Give the elements that either set has."""
     _check(left, right)
     limit_items(len(left) + len(right))
+    if not left.composites and not right.composites:
+        return _of_scalars(right.scalars | left.scalars)
     return RegoSet([*left, *right])
 
 
 def subtract(left: Any, right: Any) -> RegoSet:
     """Give the elements of the first set that the second one does not have."""
     _check(left, right)
+    return difference(left, right)
+
+
+def difference(left: RegoSet, right: RegoSet) -> RegoSet:
+    """Give the elements of the first set that the second one does not have."""
+    if not left.composites:
+        return _of_scalars({key: value for key, value in left.scalars.items() if key not in right.scalars})
     return RegoSet(element for element in left if element not in right)
+
+
+def _of_scalars(scalars: dict[Any, Any]) -> RegoSet:
+    """Make a set of scalars by their keys, without looking at each again."""
+    result = RegoSet()
+    result.scalars = scalars
+    return result
 
 
 def intersection(sets: Any) -> RegoSet:

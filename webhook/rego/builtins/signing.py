@@ -38,6 +38,8 @@ _CURVES: dict[str, ec.EllipticCurve] = {
     "P-384": ec.SECP384R1(),
     "P-521": ec.SECP521R1(),
 }
+_MAX_INTEGER_LENGTH = 2800
+"""Longest number in a key, in characters of base64: 16 Kibit, the most that OpenSSL takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ def _elliptic_key(document: dict[str, Any]) -> Key:
 
 
 def _integer(text: str) -> int:
+    if len(text) > _MAX_INTEGER_LENGTH:
+        raise ValueError("number is too long")
     return int.from_bytes(decode_base64url(text), "big")
 
 

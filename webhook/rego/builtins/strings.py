@@ -7,8 +7,11 @@ from typing import Any
 from webhook.rego.builtins.arithmetic import decimal_of, is_number
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
+    MAX_ITEMS,
     BuiltinError,
+    LimitError,
     OperandError,
+    limit_items,
     limit_string,
     machine_integer,
     wrong_element,
@@ -29,6 +32,8 @@ from webhook.rego.builtins.signatures import (
 from webhook.rego.values import RegoSet, ordered_items
 
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_MAX_COMPARISONS = 200_000_000
+"""Most comparisons of a pattern with a place in text, about a second of work."""
 _FEW = 16
 """Up to this many prefixes, trying each one is quicker than looking up slices."""
 
@@ -81,6 +86,8 @@ def split(text: Any, delimiter: Any) -> list[str]:
     """Cut text at each delimiter; an empty one cuts between all characters."""
     if type(text) is not str or type(delimiter) is not str:
         wrong_strings(text, delimiter)
+    if len(text) >= MAX_ITEMS:
+        limit_items(text.count(delimiter))
     return text.split(delimiter) if delimiter else list(text)
 
 
@@ -124,6 +131,7 @@ def indexof_n(haystack: Any, needle: Any) -> list[int]:
     found = haystack.find(needle)
     while found >= 0:
         positions.append(found)
+        limit_items(len(positions))
         found = haystack.find(needle, found + 1)
     return positions
 
@@ -175,6 +183,8 @@ def replace_n(patterns: Any, text: Any) -> str:
             raise OperandError("operand 1 non-string value found in pattern object")
     if not pairs:
         return text
+    if len(pairs) * len(text) > _MAX_COMPARISONS:
+        raise LimitError(f"strings.replace_n: more than {_MAX_COMPARISONS} comparisons")
     pieces = []
     length = position = 0
     for found in re.finditer("|".join(re.escape(key) for key, _ in pairs), text):

@@ -3,11 +3,11 @@
 Knows nothing of values. Source: https://pkg.go.dev/text/template
 """
 
-import functools
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.failures import BuiltinError
 
 MAX_NESTING = 100
@@ -104,7 +104,7 @@ class Template:
     named: dict[str, list[Node]] = field(default_factory=dict)
 
 
-@functools.lru_cache(maxsize=128)
+@cached_by_text(128)
 def parse_template(text: str) -> Template:
     """Read a template.
 

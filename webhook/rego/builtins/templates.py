@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import BuiltinError, LimitError, limit_string, wrong_type
+from webhook.rego.builtins.failures import BuiltinError, LimitError, limit_size, limit_string, wrong_type
 from webhook.rego.builtins.formatting import sprintf
 from webhook.rego.builtins.go_numbers import shortest
 from webhook.rego.builtins.signatures import RECORD, STRING
@@ -55,6 +55,7 @@ def render_template(text: Any, variables: Any) -> str:
         raise wrong_type(1, text, "string")
     if type(variables) is not dict:
         raise wrong_type(2, variables, "object")
+    limit_size(variables)
     return _Renderer(parse_template(text), _prepared(to_json(variables))).render()
 
 

@@ -4,12 +4,12 @@ Zones come from the time zone database by name; the name of the server's own zon
 """
 
 import datetime as dt
-import functools
 import re
 import zoneinfo
 from dataclasses import dataclass
 from typing import Any
 
+from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
@@ -251,7 +251,7 @@ def _instant(operand: Any) -> _Instant:
     )
 
 
-@functools.lru_cache(maxsize=64)
+@cached_by_text(64)
 def _zone(name: str) -> dt.tzinfo:
     if name in _UTC_NAMES:
         return dt.UTC

@@ -26,6 +26,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _EXPONENT = re.compile(r"[eE][+-]?\d{7}", re.ASCII)
 _PLACES = 10
 """Digits that `units.parse` keeps behind the point."""
+_PLAIN_DIGITS = 19
 _MAX_EXPONENT = 4_000
 """Largest power of ten that is computed with."""
 
@@ -37,7 +38,10 @@ def parse(text: Any) -> int | float:
         unit = unit[0] + unit[1:].lower()
     if unit not in _QUANTITIES:
         raise BuiltinError(f"units.parse: unit {unit} not recognized")
-    exact = _fraction("units.parse: could not parse amount to a number", amount) * _QUANTITIES[unit]
+    size = _QUANTITIES[unit]
+    if type(size) is int and amount.isdigit() and len(amount) < _PLAIN_DIGITS:
+        return int(amount) * size
+    exact = _fraction("units.parse: could not parse amount to a number", amount) * size
     if exact.denominator == 1:
         return exact.numerator
     scaled = round(exact * 10**_PLACES)

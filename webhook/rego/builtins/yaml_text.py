@@ -10,7 +10,14 @@ from typing import Any
 import yaml
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import MAX_ITEMS, BuiltinError, limit_string, wrong_strings
+from webhook.rego.builtins.failures import (
+    MAX_ITEMS,
+    BuiltinError,
+    LimitError,
+    limit_size,
+    limit_string,
+    wrong_strings,
+)
 from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING
 from webhook.rego.values import to_json
 
@@ -22,6 +29,8 @@ _INTEGER = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9
 _DOUBLE = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
 _NO_NUMBER = re.compile(r"^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$")
 _MERGE = re.compile(r"^<<$")
+_MAX_LENGTH = 1024 * 1024
+_MAX_DEPTH = 300
 _MAX_DIGITS = 4000
 _POSITIONAL_LIMIT = 1e21
 """From here on Go writes a double with an exponent."""
@@ -43,7 +52,11 @@ def _resolvers() -> dict[str | None, list[tuple[str, re.Pattern[str]]]]:
     return table
 
 
-class _Loader(yaml.SafeLoader):
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The loader that reads with libyaml, where PyYAML was built with it."""
+
+
+class _Loader(_Base):  # type: ignore[misc]  # chosen above
     """PyYAML's safe loader with the scalars of Go's library."""
 
     yaml_implicit_resolvers = _resolvers()
@@ -128,6 +141,7 @@ _Dumper.add_representer(str, _Dumper.text)
 
 def marshal(value: Any) -> str:
     """Write a value as YAML, keys sorted."""
+    limit_size(value)
     text: str = yaml.dump(
         to_json(value), Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=float("inf")
     )
@@ -140,8 +154,13 @@ def unmarshal(text: Any) -> Any:
     """Read YAML as a JSON document."""
     if type(text) is not str:
         wrong_strings(text)
+    if len(text) > _MAX_LENGTH:
+        raise LimitError(f"yaml.unmarshal: text of {len(text)} characters is over the limit of {_MAX_LENGTH}")
     try:
+        _check_depth(text)
         document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except RecursionError as error:
+        raise BuiltinError("yaml: exceeded max depth") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BuiltinError(f"yaml: line {line}: {error.problem}") from error
@@ -149,6 +168,23 @@ def unmarshal(text: Any) -> Any:
         raise BuiltinError(f"yaml: {error}") from error
     _count_items(document, {})
     return document
+
+
+def _check_depth(text: str) -> None:
+    """Refuse text that is nested so deeply that building a document would overflow the stack.
+
+    Raises:
+        BuiltinError: it is.
+
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise BuiltinError("yaml: exceeded max depth")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _count_items(document: Any, counted: dict[int, int]) -> int:
