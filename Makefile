@@ -47,6 +47,10 @@ demo: $(STAMP) ## a dozen AdmissionReviews over verified TLS, decided and explai
 bench: $(STAMP) ## latency and throughput of the real server beside a bare handler
 	$(BIN)/python -m bench.admission
 
+.PHONY: docs
+docs: $(STAMP) ## redraw what is drawn from code
+	$(BIN)/python docs/draw_rollout_states.py
+
 .PHONY: format
 format: $(STAMP) ## reformat the code
 	$(BIN)/ruff check --fix --select I .

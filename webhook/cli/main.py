@@ -8,8 +8,11 @@ import click
 from webhook.cli.certs import certs
 from webhook.cli.config import config
 from webhook.cli.errors import EXIT_MISUSE, EXPECTED_ERRORS
+from webhook.cli.eval import eval_
 from webhook.cli.policies import policies
 from webhook.cli.serve import serve
+from webhook.cli.simulate import simulate_command
+from webhook.cli.test import test
 from webhook.cli.webhook_config import webhook_config
 
 _INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
@@ -24,7 +27,7 @@ def gradate(context: click.Context, *, traceback: bool) -> None:
     context.obj = {"traceback": traceback}
 
 
-for _command in (serve, policies, certs, config, webhook_config):
+for _command in (serve, policies, test, eval_, simulate_command, certs, config, webhook_config):
     gradate.add_command(_command)
 
 

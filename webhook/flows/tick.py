@@ -58,6 +58,11 @@ class Leader:
         self.failure: str | None = None
         """Why the last tick could not be done; None when it could."""
 
+    @property
+    def is_checking(self) -> bool:
+        """Whether tests of a candidate are running."""
+        return bool(self._checking)
+
     async def run(self) -> None:
         """Tick until cancelled, then give the lease up."""
         try:
