@@ -1,0 +1,298 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.rego_values import values
+from webhook.rego.values import (
+    UNDEFINED,
+    Key,
+    RegoSet,
+    Value,
+    compare,
+    dump_json,
+    equal,
+    format_value,
+    hash_of,
+    key_of,
+    lookup,
+    make_object,
+    ordered,
+    ordered_items,
+    parse_number,
+    quote,
+    scan,
+    to_json,
+    type_name,
+    value_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (True, 1),
+        (False, 0),
+        (None, False),
+        (0, ""),
+        ([], {}),
+        ([True], [1]),
+        ({"a": True}, {"a": 1}),
+        (RegoSet(), []),
+    ],
+)
+def test_values_of_different_types_differ(left: Value, right: Value) -> None:
+    assert not equal(left, right)
+    assert compare(left, right) != 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (1, 1.0),
+        (0, -0.0),
+        ([1, {"a": 2}], [1.0, {"a": 2.0}]),
+        (RegoSet([1, 2, [3]]), RegoSet([[3.0], 2.0, 1.0])),
+        (make_object([(1, "x")]), make_object([(1.0, "x")])),
+    ],
+)
+def test_numbers_are_equal_by_value_at_any_depth(left: Value, right: Value) -> None:
+    assert equal(left, right)
+    assert compare(left, right) == 0
+
+
+def test_types_come_in_the_order_of_opa() -> None:
+    in_order = [None, False, True, -1, 0.5, 2, "", "a", [], [0], {}, {"a": 1}, RegoSet(), RegoSet([1])]
+
+    assert ordered(reversed(in_order)) == in_order
+
+
+def test_objects_compare_key_by_key_then_by_size() -> None:
+    in_order: list[Value] = [{}, {"a": 1}, {"a": 1, "b": 0}, {"a": 2}, {"b": 0}]
+
+    assert ordered(reversed(in_order)) == in_order
+
+
+@given(values(), values())
+def test_order_and_equality_agree(left: Value, right: Value) -> None:
+    assert (compare(left, right) == 0) is equal(left, right)
+
+
+@given(values(), values())
+def test_order_is_antisymmetric(left: Value, right: Value) -> None:
+    forth, back = compare(left, right), compare(right, left)
+
+    assert (forth > 0, forth < 0) == (back < 0, back > 0)
+
+
+@given(values(), values(), values())
+def test_order_is_transitive(one: Value, two: Value, three: Value) -> None:
+    first, second, third = ordered([one, two, three])
+
+    assert compare(first, second) <= 0
+    assert compare(second, third) <= 0
+    assert compare(first, third) <= 0
+
+
+@given(values(), values())
+def test_keys_are_equal_when_their_values_are(left: Value, right: Value) -> None:
+    assert (key_of(left) == key_of(right)) is equal(left, right)
+    if equal(left, right):
+        assert hash(key_of(left)) == hash(key_of(right))
+
+
+@given(values())
+def test_a_key_gives_its_value_back(value: Value) -> None:
+    assert equal(value_of(key_of(value)), value)
+
+
+@given(st.lists(values(), max_size=20))
+def test_a_set_holds_each_value_once(elements: list[Value]) -> None:
+    distinct: list[Value] = []
+    for element in elements:
+        if not any(equal(element, other) for other in distinct):
+            distinct.append(element)
+    built = RegoSet(elements)
+
+    assert len(built) == len(distinct)
+    assert all(element in built for element in elements)
+    assert built == RegoSet(reversed(elements))
+    assert built.ordered() == ordered(distinct)
+
+
+@given(values(), st.lists(values(), max_size=20))
+def test_a_set_has_only_what_was_added(value: Value, elements: list[Value]) -> None:
+    assert (value in RegoSet(elements)) is any(equal(value, element) for element in elements)
+
+
+@given(values())
+def test_json_form_is_json(value: Value) -> None:
+    assert json.loads(dump_json(value)) == json.loads(json.dumps(to_json(value)))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    )
+)
+def test_json_documents_are_their_own_json_form(document: Value) -> None:
+    assert to_json(document) == document
+
+
+def test_json_form_shares_nothing_with_the_value() -> None:
+    value: Value = {"a": [1]}
+    form = to_json(value)
+    form["a"].append(2)
+
+    assert value == {"a": [1]}
+
+
+def test_keys_that_are_no_strings_become_json_text() -> None:
+    value = make_object([(1, "a"), (True, "b"), (None, "c"), (["x", RegoSet([1])], "d")])
+
+    assert to_json(value) == {"1": "a", "true": "b", "null": "c", '["x",[1]]': "d"}
+
+
+def test_true_and_one_are_two_keys() -> None:
+    value = make_object([(True, "yes"), (1, "one")])
+
+    assert lookup(value, True) == "yes"
+    assert lookup(value, 1.0) == "one"
+
+
+@pytest.mark.parametrize(
+    ("source", "key", "found"),
+    [
+        ({"a": 1}, "a", 1),
+        ({"a": 1}, "b", UNDEFINED),
+        ({"a": 1}, 0, UNDEFINED),
+        (["x", "y"], 1, "y"),
+        (["x", "y"], 1.0, "y"),
+        (["x", "y"], 2, UNDEFINED),
+        (["x", "y"], -1, UNDEFINED),
+        (["x", "y"], 0.5, UNDEFINED),
+        (["x", "y"], True, UNDEFINED),
+        (["x", "y"], "0", UNDEFINED),
+        (RegoSet(["x"]), "x", "x"),
+        (RegoSet(["x"]), "y", UNDEFINED),
+        ("text", 0, UNDEFINED),
+        (None, "a", UNDEFINED),
+        (UNDEFINED, "a", UNDEFINED),
+    ],
+)
+def test_a_lookup_finds_an_element_or_nothing(source: Value, key: Value, found: Value) -> None:
+    assert lookup(source, key) is found or lookup(source, key) == found
+
+
+def test_collections_are_scanned_in_order() -> None:
+    assert list(scan(["b", "a"])) == [(0, "b"), (1, "a")]
+    assert list(scan({"b": 1, "a": 2})) == [("a", 2), ("b", 1)]
+    assert list(scan(RegoSet([2, "a", 1]))) == [(1, 1), (2, 2), ("a", "a")]
+    assert list(scan(make_object([("a", 1), (True, 2)]))) == [(True, 2), ("a", 1)]
+    assert list(scan("text")) == []
+    assert list(scan(UNDEFINED)) == []
+
+
+def test_items_come_as_values_not_as_keys() -> None:
+    assert ordered_items(make_object([([1], "x"), ("a", "y")])) == [("a", "y"), ([1], "x")]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (7, "7"),
+        (0.5, "0.5"),
+        ("a\tb", '"a\\tb"'),
+        ([1, "x"], '[1, "x"]'),
+        ({}, "{}"),
+        ({"b": 1, "a": [True]}, '{"a": [true], "b": 1}'),
+        (RegoSet(), "set()"),
+        (RegoSet([2, 1]), "{1, 2}"),
+        (make_object([(RegoSet([1]), None)]), "{{1}: null}"),
+    ],
+)
+def test_values_print_as_opa_prints_them(value: Value, text: str) -> None:
+    assert format_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ('say "hi"', '"say \\"hi\\""'),
+        ("back\\slash", '"back\\\\slash"'),
+        ("\x00\x1b\x7f", '"\\x00\\x1b\\x7f"'),
+        ("é ü 漢 🙂", '"é ü 漢 🙂"'),
+        ("\u00a0\u2028\U000e0001", '"\\u00a0\\u2028\\U000e0001"'),
+    ],
+)
+def test_strings_are_quoted_as_go_quotes_them(text: str, quoted: str) -> None:
+    assert quote(text) == quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("-12", -12),
+        ("1.5", 1.5),
+        ("1e3", 1000.0),
+        ("123456789012345678901234567890", 123456789012345678901234567890),
+        ("2e308", 2 * 10**308),
+    ],
+)
+def test_numbers_are_read_exactly_or_as_doubles(text: str, number: float) -> None:
+    assert parse_number(text) == number
+    assert type(parse_number(text)) is type(number)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1e999999", "nan", "inf", "-inf"])
+def test_what_is_no_finite_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_number(text)
+
+
+def test_undefined_is_neither_true_nor_false() -> None:
+    with pytest.raises(TypeError):
+        bool(UNDEFINED)
+
+
+def test_what_is_no_rego_value_is_not_hashed() -> None:
+    with pytest.raises(TypeError, match="tuple"):
+        hash_of((1, 2))
+
+
+def test_types_have_their_rego_names() -> None:
+    examples: list[Value] = [None, True, 1, 1.5, "", [], {}, RegoSet()]
+
+    assert list(map(type_name, examples)) == [
+        "null",
+        "boolean",
+        "number",
+        "number",
+        "string",
+        "array",
+        "object",
+        "set",
+    ]
+
+
+def nested(depth: int) -> Value:
+    value: Value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_values_nested_too_deeply_end_in_a_recursion_error_and_not_in_a_crash() -> None:
+    one, two = nested(100_000), nested(100_000)
+
+    for operation in (equal, compare):
+        with pytest.raises(RecursionError):
+            operation(one, two)
+    with pytest.raises(RecursionError):
+        Key(one)
