@@ -63,7 +63,7 @@ async def _work(order: WorkerOrder, supervisor: socket.socket) -> int:
     try:
         await _serve(order, channel, stop)
     except Exception as error:  # noqa: BLE001  the edge of the process: the supervisor says it to the person
-        channel.send(StartFailure(message=str(error) or type(error).__name__))
+        channel.send(StartFailure(message=_explain(error)))
         return EXIT_CANNOT_SERVE
     finally:
         channel.close()
@@ -71,6 +71,12 @@ async def _work(order: WorkerOrder, supervisor: socket.socket) -> int:
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 await parted.wait()
     return 0
+
+
+def _explain(error: Exception) -> str:
+    """Say what a person should read; an error that nobody foresaw is named, because its text may say little."""
+    foreseen = type(error).__module__.startswith("webhook.")
+    return str(error) if foreseen else f"{type(error).__name__}: {error}"
 
 
 def _ignore(_message: Message) -> None:

@@ -113,4 +113,4 @@ async def test_a_worker_that_cannot_start_ends_the_supervisor_with_its_reason(
         async with asyncio.timeout(20):
             (failure,) = await asyncio.gather(supervision.task, return_exceptions=True)
     assert isinstance(failure, WorkerStartError)
-    assert str(failure) == "policies: there is no such folder; pass --policies"
+    assert str(failure) == "FileNotFoundError: policies: there is no such folder; pass --policies"

@@ -11,6 +11,7 @@ from webhook.server.endpoints import AdmissionEndpoints
 from webhook.server.traffic import SECOND_NS, Limits, Traffic
 
 GOOD = post(review_body())
+MALFORMED = post(b"{")
 BAD = post(b"{", "/nowhere")
 PIECES = st.lists(
     st.one_of(
@@ -100,11 +101,30 @@ def test_whatever_is_sent_gets_whole_answers_and_never_an_error_of_ours(pieces: 
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([GOOD, BAD]), max_size=5), st.lists(st.integers(1, 400), max_size=12))
+@given(st.lists(st.sampled_from([GOOD, MALFORMED]), max_size=5), st.lists(st.integers(1, 400), max_size=12))
 def test_the_cuts_between_packets_do_not_matter(requests: list[bytes], cuts: list[int]) -> None:
     stream, chunks = b"".join(requests), []
     for cut in cuts:
         chunks.append(stream[:cut])
         stream = stream[cut:]
     written, _, _ = asyncio.run(converse([chunk for chunk in [*chunks, stream] if chunk]))
-    assert statuses(written) == [200 if request is GOOD else 404 for request in requests]
+    assert statuses(written) == [200 if request is GOOD else 400 for request in requests]
+
+
+async def test_a_client_that_takes_its_answers_late_gets_the_rest_then() -> None:
+    endpoints = AdmissionEndpoints(
+        {"validate": FakeDecider()},
+        default_timeout_ns=SECOND_NS,
+        report=lambda _outcome: None,
+        report_failure=lambda _endpoint, _error: None,
+    )
+    transport = MemoryTransport()
+    connection = HttpConnection(asyncio.get_running_loop(), Traffic(Limits()), endpoints, AnswerWriter())
+    connection.connection_made(transport)
+    connection.pause_writing()
+    connection.data_received(GOOD + GOOD)
+    await asyncio.sleep(0.01)
+    assert transport.written == b""
+    connection.resume_writing()
+    await asyncio.sleep(0.01)
+    assert statuses(bytes(transport.written)) == [200, 200]
