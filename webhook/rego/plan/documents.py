@@ -8,14 +8,19 @@ the choice of a rule by a segment known only when the policy runs. Must not know
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 from webhook.rego import ir
-from webhook.rego.ast import Number, Ref, String, Term
+from webhook.rego.ast import Number, Ref, String, Term, Var
 from webhook.rego.plan.functions import FunctionTable, Node, Pattern
 from webhook.rego.plan.mocks import Mocks
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
 from webhook.rego.resolve.shapes import SCALARS, Path
+from webhook.rego.values import RegoSet
+
+_DATA: Final = Var("data")
 
 
 def is_function(node: Node) -> bool:
@@ -108,12 +113,13 @@ class Documents:
         if not node.children or type(rest[0]) in SCALARS:
             return self._base_document((*map(String, node.path), *rest), terms)
         if terms.has_unbound(rest[0]):
-            pattern = _pattern(rest)
-            return terms.follow(self.call(self._table.extent(node, pattern, self._mocks)), rest)
+            function = self._table.extent(node, _pattern(rest), self._mocks)
+            return terms.follow(self.call(function), rest)
         key = terms.evaluate(rest[0])
         if self._is_uniform(node):
             return terms.follow(self._dispatch(node, key), rest[1:])
-        return terms.follow(self._choose(node, key, rest), rest[1:])
+        known = next((index for index, part in enumerate(rest) if terms.has_unbound(part)), len(rest))
+        return terms.follow(self._choose(node, key, rest[1:known], terms), rest[known:])
 
     def _is_uniform(self, node: Node) -> bool:
         """Tell whether every child is a document of rules that can be called by its path."""
@@ -135,107 +141,129 @@ class Documents:
             writer.emit(ir.Break(1, location=writer.location))
 
         def base() -> None:
-            self._base(node.path, key, result)
+            source = self._base(node.path)
+            writer.emit(ir.Dot(source, key, result, location=writer.location))
 
         writer.emit(ir.ResetLocal(result, location=writer.location))
         writer.blocks(lambda: writer.blocks(call, base))
         writer.emit(ir.IsDefined(result, location=writer.location))
         return result
 
-    def _base(self, path: Path, key: ir.Operand, result: ir.Local) -> None:
-        """Plan `result := data.path[key]` of base documents only."""
-        writer = self._writer
+    def _base(self, path: Path) -> ir.Operand:
+        """Plan a constant reference into base documents only."""
         source: ir.Operand = ir.DATA
         for segment in path:
-            target = writer.local()
-            writer.emit(ir.Dot(source, ir.Constant(segment), target, location=writer.location))
+            target = self._writer.local()
+            self._writer.emit(ir.Dot(source, ir.Constant(segment), target, location=self._writer.location))
             source = target
-        writer.emit(ir.Dot(source, key, result, location=writer.location))
+        return source
 
-    def _choose(self, node: Node, key: ir.Operand, rest: tuple[Term, ...]) -> ir.Operand:
-        """Plan the choice among children of several kinds, one block for each."""
-        writer, result, known = self._writer, self._writer.local(), self._writer.local()
-        writer.emit(ir.ResetLocal(result, location=writer.location))
-        writer.emit(ir.ResetLocal(known, location=writer.location))
-        blocks = [self._choice(child, key, rest, result, known) for child in node.children.values()]
+    def _choose(self, node: Node, key: ir.Operand, known: tuple[Term, ...], terms: Terms) -> ir.Operand:
+        """Plan the choice among children of several kinds; each block evaluates the segments that are known."""
+        writer, result, found = self._writer, self._writer.local(), self._writer.local()
+        children = [child for child in node.children.values() if not self._is_base(child)]
+
+        def choice(child: Node) -> None:
+            writer.emit(ir.Equal(key, ir.Constant(child.path[-1]), location=writer.location))
+            writer.emit(ir.AssignVar(ir.Constant(True), found, location=writer.location))
+            value = self.evaluate(Ref(_DATA, (*map(String, child.path), *known)), terms)
+            writer.emit(ir.AssignVar(value, result, location=writer.location))
 
         def base() -> None:
-            writer.emit(ir.IsUndefined(known, location=writer.location))
-            self._base(node.path, key, result)
+            writer.emit(ir.IsUndefined(found, location=writer.location))
+            target = writer.local()
+            writer.emit(ir.Dot(self._base(node.path), key, target, location=writer.location))
+            value = terms.follow(target, known)
+            writer.emit(ir.AssignVar(value, result, location=writer.location))
 
-        writer.blocks(*blocks, base)
+        writer.emit(ir.ResetLocal(result, location=writer.location))
+        writer.emit(ir.ResetLocal(found, location=writer.location))
+        writer.blocks(*(partial(choice, child) for child in children), base)
         writer.emit(ir.IsDefined(result, location=writer.location))
         return result
 
-    def _choice(
-        self, child: Node, key: ir.Operand, rest: tuple[Term, ...], result: ir.Local, known: ir.Local
-    ) -> Callable[[], None]:
-        writer = self._writer
-
-        def fill() -> None:
-            writer.emit(ir.Equal(key, ir.Constant(child.path[-1]), location=writer.location))
-            if is_function(child) or self._mocks.covers(child.path):
-                self._base(child.path[:-1], ir.Constant(child.path[-1]), result)
-                return
-            writer.emit(ir.AssignVar(ir.Constant(True), known, location=writer.location))
-            if has_document(child):
-                value = self.call(self._table.rules(child, self._mocks))
-            else:
-                value = self.call(self._table.extent(child, _pattern(rest[1:]), self._mocks))
-            writer.emit(ir.AssignVar(value, result, location=writer.location))
-
-        return fill
+    def _is_base(self, child: Node) -> bool:
+        """Tell whether only base documents are to be found at a node of the tree."""
+        return is_function(child) or self._mocks.covers(child.path)
 
     # -- Extents --
 
     def extent(self, node: Node, pattern: Pattern, result: ir.Local) -> None:
-        """Plan a package's document into `result`, as far as a pattern reaches; base documents win, as in OPA."""
-        writer = self._writer
-        virtual = writer.local()
+        """Plan a package's document into `result`: all of it, or what a pattern of segments reaches."""
+        if pattern:
+            self._writer.emit(ir.MakeObject(result, location=self._writer.location))
+            self._fill_pattern(node, pattern, result)
+        else:
+            self._whole(node, result)
+
+    def _whole(self, node: Node, result: ir.Local) -> None:
+        """Plan all of a package's document; base documents win over rules, as in OPA."""
+        writer, virtual = self._writer, self._writer.local()
         writer.emit(ir.MakeObject(virtual, location=writer.location))
-        self._fill_extent(node, pattern, virtual)
+        self._fill_whole(node, virtual)
         writer.emit(ir.AssignVar(virtual, result, location=writer.location))
 
         def merge() -> None:
-            source: ir.Operand = ir.DATA
-            for segment in node.path:
-                target = writer.local()
-                writer.emit(ir.Dot(source, ir.Constant(segment), target, location=writer.location))
-                source = target
+            source = self._base(node.path)
             writer.emit(ir.IsObject(source, location=writer.location))
             writer.emit(ir.ObjectMerge(source, virtual, result, location=writer.location))
 
         writer.blocks(merge)
 
-    def _fill_extent(self, node: Node, pattern: Pattern, target: ir.Local) -> None:
-        wanted = pattern[0] if pattern else None
-        for name, child in node.children.items():
-            if (
-                (wanted is not None and name != wanted)
-                or is_function(child)
-                or self._mocks.covers(child.path)
-            ):
-                continue
-            self._writer.blocks(self._extent_part(child, pattern[1:], target))
+    def _fill_whole(self, node: Node, target: ir.Local) -> None:
+        for child in node.children.values():
+            if not self._is_base(child):
+                self._writer.blocks(partial(self._insert, child, target, self._fill_whole))
 
-    def _extent_part(self, child: Node, pattern: Pattern, target: ir.Local) -> Callable[[], None]:
+    def _insert(self, child: Node, target: ir.Local, fill: Callable[[Node, ir.Local], None]) -> None:
+        """Plan that a child's document goes into its parent's; `fill` plans that of a package."""
         writer = self._writer
+        if has_document(child):
+            value = self.call(self._table.rules(child, self._mocks))
+        else:
+            value = writer.local()
+            writer.emit(ir.MakeObject(value, location=writer.location))
+            fill(child, value)
+        writer.emit(ir.ObjectInsert(target, ir.Constant(child.path[-1]), value, location=writer.location))
 
-        def fill() -> None:
-            if has_document(child):
-                value = self.call(self._table.rules(child, self._mocks))
+    def _fill_pattern(self, node: Node, pattern: Pattern, target: ir.Local) -> None:
+        """Plan the part of a package that a pattern reaches; what rules define hides base documents there."""
+        wanted, rest = pattern[0], pattern[1:]
+        children = [
+            child
+            for name, child in node.children.items()
+            if not self._is_base(child) and (wanted is None or name == wanted)
+        ]
+
+        def deeper(child: Node, value: ir.Local) -> None:
+            self._fill_pattern(child, rest, value)
+
+        for child in children:
+            if rest or has_document(child):
+                self._writer.blocks(partial(self._insert, child, target, deeper))
             else:
-                value = writer.local()
-                writer.emit(ir.MakeObject(value, location=writer.location))
-                self._fill_extent(child, pattern, value)
-            writer.emit(ir.ObjectInsert(target, ir.Constant(child.path[-1]), value, location=writer.location))
+                self._writer.blocks(partial(self._insert_whole, child, target))
+        names = RegoSet(child.path[-1] for child in children)
+        self._writer.blocks(partial(self._fill_base, node.path, names, target))
 
-        return fill
+    def _insert_whole(self, child: Node, target: ir.Local) -> None:
+        value = self.call(self._table.extent(child, (), self._mocks))
+        key = ir.Constant(child.path[-1])
+        self._writer.emit(ir.ObjectInsert(target, key, value, location=self._writer.location))
+
+    def _fill_base(self, path: Path, hidden: RegoSet, target: ir.Local) -> None:
+        """Plan that base documents go into a package's, those with hidden names left out."""
+        writer = self._writer
+        source = self._base(path)
+        key, value = writer.loop(source)
+
+        def is_hidden() -> None:
+            writer.emit(ir.Dot(ir.Constant(hidden), key, writer.local(), location=writer.location))
+
+        writer.emit(ir.Not(writer.block(is_hidden), location=writer.location))
+        writer.emit(ir.ObjectInsert(target, key, value, location=writer.location))
 
 
 def _pattern(rest: tuple[Term, ...]) -> Pattern:
-    """Give what a reference's segments restrict an extent to; what comes after the last constant restricts nothing."""
-    pattern = [part.value if isinstance(part, String) else None for part in rest]
-    while pattern and pattern[-1] is None:
-        pattern.pop()
-    return tuple(pattern)
+    """Give what a reference's segments restrict an extent to."""
+    return tuple(part.value if isinstance(part, String) else None for part in rest)

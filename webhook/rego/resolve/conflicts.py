@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from webhook.rego.ast import Module
+from webhook.rego.ast import Module, Rule, String
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.shapes import Path, ResolvedRule
-from webhook.rego.resolve.text import path_text
+from webhook.rego.resolve.text import path_text, term_text
 from webhook.rego.resolve.tree import RuleNode
 
 
@@ -51,19 +51,15 @@ def _nearest_rules(node: RuleNode[ResolvedRule]) -> Iterable[RuleNode[ResolvedRu
             pending.extend(below.children.values())
 
 
-def check_packages(modules: Iterable[Module], tree: RuleNode[ResolvedRule], findings: Findings) -> None:
-    """Note rules that stand where another module's package does."""
-    modules = list(modules)
-    for module in {module.package.segments: module for module in modules}.values():
-        node = tree.find(module.package.segments)
-        if node is None:
-            continue
-        for rule in node.rules:
-            if not rule.keys:
-                message = (
-                    f"package {'.'.join(module.package.segments)} conflicts with rule {path_text(rule.path)} "
-                    f"defined at {rule.location.file}:{rule.location.row}"
-                )
+def check_packages(modules: Iterable[Module], tree: RuleNode[Rule], findings: Findings) -> None:
+    """Note rules, as they were written, that stand where a package does."""
+    for package in {module.package.segments: None for module in modules}:
+        node = tree.find(package)
+        for rule in node.rules if node is not None else ():
+            if all(isinstance(part, String) for part in rule.head.ref.path):
+                name = f"package {'.'.join(package)}"
+                place = f"{rule.location.file}:{rule.location.row}"
+                message = f"{name} conflicts with rule {term_text(rule.head.ref)} defined at {place}"
                 findings.mistype(message, rule.location)
 
 

@@ -18,6 +18,7 @@ from webhook.rego.resolve.names import root_name
 from webhook.rego.resolve.shapes import is_data, path_of
 from webhook.rego.resolve.text import kind_name, term_text
 from webhook.rego.resolve.tree import RuleNode
+from webhook.rego.resolve.types import parameter_text
 
 METADATA_RULE: Final = "rego.metadata.rule"
 METADATA_CHAIN: Final = "rego.metadata.chain"
@@ -147,7 +148,7 @@ def refuse(name: str, location: Location, findings: Findings) -> None:
 def arity_details(name: str, args: tuple[Term, ...]) -> str:
     """Write what a builtin was given and what it wants."""
     builtin = BUILTINS.get(name)
-    wanted = ", ".join(map(str, builtin.parameters)) if builtin is not None else ""
+    wanted = ", ".join(map(parameter_text, builtin.parameters)) if builtin is not None else ""
     given = ", ".join("???" if isinstance(arg, Var | Ref) else kind_name(arg) for arg in args)
     return f"\n\thave: ({given})\n\twant: ({wanted})"
 

@@ -5,11 +5,23 @@ Owns which variables of a query its results show. Must not know plans.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from webhook.rego.ast import Body, Call, Every, Expr, Source, Term, Var
+from webhook.rego.ast import (
+    Body,
+    Call,
+    Comprehension,
+    Every,
+    Expr,
+    Node,
+    Ref,
+    Source,
+    Term,
+    Var,
+    children,
+)
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.lowering import Lowering, Surroundings
 from webhook.rego.resolve.names import ModuleNames, declared_names
@@ -63,6 +75,9 @@ def resolve_query(resolution: Resolution, query: Body, source: Source) -> Resolv
         body += statements
     lowering.check_unused()
     findings.raise_any(texts)
+    if len(query) > 1 or any(map(_iterates, query)):
+        # A solution among several is one only when every statement of it holds.
+        body += [Expr(Var(name), location=query[0].location) for name in values if name is not None]
     shown = _shown(body)
     ordered = Safety(resolution.arities, around.captures, findings).order_rule(
         tuple(body), set(), set(), query[0].location
@@ -95,6 +110,21 @@ def _capture(statements: list[Expr], resolution: Resolution, names: NameSource) 
         made = Call(EQUALITY, (result, plain_term(terms)), location=last.location)
     statements[-1] = Expr(made, False, last.replacements, location=last.location)
     return result.name
+
+
+def _iterates(expr: Expr) -> bool:
+    """Tell whether a statement may have several solutions."""
+    return any(
+        isinstance(part, Ref) and any(isinstance(segment, Var) for segment in part.path)
+        for part in _outside_comprehensions(expr)
+    )
+
+
+def _outside_comprehensions(node: Node) -> Iterator[Node]:
+    yield node
+    if not isinstance(node, Comprehension):
+        for child in children(node):
+            yield from _outside_comprehensions(child)
 
 
 def _shown(body: list[Expr]) -> dict[str, str]:

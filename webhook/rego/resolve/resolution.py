@@ -99,7 +99,7 @@ class _Resolver:
         for module, heads, names in zip(self._modules, self._heads, self._module_names(), strict=True):
             self._resolve_module(module, heads, names, metadata, arities)
         check_conflicts(self._tree, self._findings)
-        check_packages(self._modules, self._tree, self._findings)
+        check_packages(self._modules, self._sources, self._findings)
         if data:
             check_base_documents(self._tree, data, self._findings)
         graph = RuleGraph(self._tree)

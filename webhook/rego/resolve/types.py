@@ -18,6 +18,7 @@ from webhook.rego.builtins.signatures import (
     ArrayOf,
     ObjectOf,
     OneOf,
+    Parameter,
     Scalar,
     SetOf,
     Type,
@@ -71,6 +72,14 @@ def _order(type_: Type) -> tuple[int, str]:
     if isinstance(type_, Scalar):
         return _SCALAR_ORDER[type_], ""
     return _COMPOSITE_ORDER.get(type(type_), 7), str(type_)
+
+
+def parameter_text(parameter: Parameter) -> str:
+    """Write a declared argument as OPA does, the members of a union in order."""
+    type_ = parameter.type
+    if isinstance(type_, OneOf):
+        type_ = OneOf(tuple(sorted(type_.members, key=_order)))
+    return str(Parameter(parameter.name, type_))
 
 
 def keys_of(type_: Type | None) -> Type | None:

@@ -36,7 +36,7 @@ from webhook.rego.resolve.shapes import (
     operator_name,
 )
 from webhook.rego.resolve.text import term_text
-from webhook.rego.resolve.types import FunctionType, values_of
+from webhook.rego.resolve.types import FunctionType, parameter_text, values_of
 from webhook.rego.resolve.variables import Mentions, yielded_terms
 
 
@@ -159,10 +159,10 @@ class _BodyCheck:
         builtin = BUILTINS.get(name)
         if builtin is not None:
             wanted: list[Type] = list(builtin.arguments)
-            shown = [str(parameter) for parameter in builtin.parameters]
+            shown = [parameter_text(parameter) for parameter in builtin.parameters]
             if not builtin.void:
                 wanted.append(builtin.result.type)
-                shown.append(str(builtin.result))
+                shown.append(parameter_text(builtin.result))
             wanted += [builtin.variadic or ANY] * (len(call.args) - len(wanted))
         else:
             function = self._environment.reference(call.operator)
@@ -174,8 +174,8 @@ class _BodyCheck:
                 return
             wanted = [*function.arguments, function.result]
             shown = [str(type_) for type_ in wanted]
-        fits = [self._unify_one(argument, type_) for argument, type_ in zip(call.args, wanted, strict=False)]
-        if all(fits):
+        pairs = zip(call.args, wanted, strict=False)
+        if all(self._unify_one(argument, type_) for argument, type_ in pairs):
             return
         have = [self._environment.type_of(argument) for argument in call.args]
         if suppressed and None in have:
