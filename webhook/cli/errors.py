@@ -9,6 +9,7 @@ from webhook.rego.errors import RegoError
 from webhook.rollout.errors import RolloutError
 from webhook.server.errors import ServerError
 from webhook.settings.errors import SettingsError
+from webhook.telemetry.errors import TelemetryError
 from webhook.tls.errors import TlsError
 
 EXIT_FAILED = 1
@@ -26,6 +27,7 @@ EXPECTED_ERRORS = (
     RolloutError,
     SourceError,
     StoreError,
+    TelemetryError,
     TlsError,
 )
 """Their message is one sentence for the user, not a traceback."""
