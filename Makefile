@@ -47,6 +47,14 @@ demo: $(STAMP) ## a dozen AdmissionReviews over verified TLS, decided and explai
 bench: $(STAMP) ## latency and throughput of the real server beside a bare handler
 	$(BIN)/python -m bench.admission
 
+.PHONY: conformance
+conformance: $(STAMP) ## OPA's conformance cases through every evaluator
+	$(BIN)/python -m pytest tests/conformance
+
+.PHONY: fuzz-rego
+fuzz-rego: $(STAMP) ## throw text at the Rego parser for ten minutes
+	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_rego_parser.py 600
+
 .PHONY: docs
 docs: $(STAMP) ## redraw what is drawn from code
 	$(BIN)/python docs/draw_rollout_states.py
