@@ -30,7 +30,15 @@ from webhook.rego.plan.negation import Hoisting
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
 from webhook.rego.resolve.operators import BUILTIN_ARITIES, INTERNAL_PRINT, builtin_name
-from webhook.rego.resolve.shapes import is_constant, is_data, operator_name, path_of, plain_term
+from webhook.rego.resolve.shapes import (
+    Path,
+    is_constant,
+    is_data,
+    operator_name,
+    path_of,
+    path_text,
+    plain_term,
+)
 from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.variables import Mentions
 
@@ -158,32 +166,34 @@ class Bodies:
         if mock is None:
             self._function(name, call)
         elif isinstance(mock, FunctionMock):
-            self._mocked(name, mock, call)
+            self._mocked(mock, call)
         else:
-            self._mocked_value(name, mock, call)
+            self._mocked_value(mock, call)
 
     def _function(self, name: str, call: Call) -> None:
         builtin = BUILTINS.get(name)
-        if name.startswith("data."):
-            node = self._tree.find(path_of(call.operator))
-            if node is None:
-                raise LookupError(f"no function {name}")
-            function = self._table.rules(node, self._mocks)
-            self._apply(function, self.arity(name), call, (ir.INPUT, ir.DATA, *self._mock_arguments))
+        if call.operator.path:
+            function = self._table.rules(self._node(path_of(call.operator)), self._mocks)
+            self._apply(function.name, self._arity(call), call, function.arguments(self._mock_arguments))
             return
         self.builtins.setdefault(name, self._writer.location)
         if builtin is not None and builtin.relation:
             self._relation(name, builtin.arity, call)
         else:
             void = name == INTERNAL_PRINT or (builtin is not None and builtin.void)
-            self._apply(name, self.arity(name), call, (), void=void)
+            self._apply(name, self._arity(call), call, (), void=void)
 
-    def arity(self, name: str) -> int | None:
-        """Give the count of arguments of a function or builtin, `None` for any number."""
-        if not name.startswith("data."):
-            return BUILTIN_ARITIES[name]
-        node = self._tree.find(tuple(name.split(".")[1:]))
-        return node.rules[0].arity or 0 if node is not None and node.rules else None
+    def _node(self, path: Path) -> Node:
+        node = self._tree.find(path)
+        if node is None:
+            raise LookupError(f"no rule {path_text(path)}")
+        return node
+
+    def _arity(self, call: Call) -> int | None:
+        """Give the count of arguments of what a call names, `None` for any number."""
+        if not call.operator.path:
+            return BUILTIN_ARITIES[operator_name(call)]
+        return self._node(path_of(call.operator)).rules[0].arity or 0
 
     def _apply(
         self,
@@ -219,25 +229,23 @@ class Bodies:
             writer.emit(ir.Len(answers, size, location=writer.location))
             writer.emit(ir.NotEqual(size, ir.Constant(0), location=writer.location))
 
-    def _mocked(self, name: str, mock: FunctionMock, call: Call) -> None:
-        arity = self.arity(name)
-        if not mock.name.startswith("data."):
+    def _mocked(self, mock: FunctionMock, call: Call) -> None:
+        arity = self._arity(call)
+        if mock.path is None:
             self.builtins.setdefault(mock.name, self._writer.location)
             self._apply(mock.name, arity, call, ())
             return
-        node = self._tree.find(tuple(mock.name.split(".")[1:]))
-        if node is None:
-            raise LookupError(f"no rule {mock.name}")
+        node = self._node(mock.path)
         if is_function(node):
             function = self._table.rules(node, self._mocks.without_functions())
-            self._apply(function, arity, call, (ir.INPUT, ir.DATA))
+            self._apply(function.name, arity, call, function.arguments(()))
             return
         for argument in call.args if arity is None else call.args[:arity]:
             self.terms.evaluate(argument)
         self._deliver(self._documents.call(self._table.rules(node, self._mocks)), arity, call)
 
-    def _mocked_value(self, name: str, mock: ConstantMock | VariableMock, call: Call) -> None:
-        arity = self.arity(name)
+    def _mocked_value(self, mock: ConstantMock | VariableMock, call: Call) -> None:
+        arity = self._arity(call)
         for argument in call.args if arity is None else call.args[:arity]:
             self.terms.evaluate(argument)
         if isinstance(mock, ConstantMock):
@@ -322,7 +330,7 @@ class Bodies:
     def _function_name(self, target: Term) -> str | None:
         if isinstance(target, Ref) and is_data(target):
             node = self._tree.find(path_of(target))
-            return ".".join(("data", *path_of(target))) if node is not None and is_function(node) else None
+            return path_text(path_of(target)) if node is not None and is_function(node) else None
         if isinstance(target, Ref) and isinstance(target.head, Var) and target.head.name == "input":
             return None
         return builtin_name(target)
@@ -330,7 +338,7 @@ class Bodies:
     def _mock(self, value: Term, values: list[ir.Operand]) -> Mock:
         if isinstance(value, Ref):
             if is_data(value):
-                return FunctionMock(".".join(("data", *path_of(value))))
+                return FunctionMock(path_text(path_of(value)), path_of(value))
             name = builtin_name(value)
             return _NO_RUNTIME if name == "opa.runtime" else FunctionMock(name)
         if is_constant(value):

@@ -13,7 +13,7 @@ from typing import Final
 
 from webhook.rego import ir
 from webhook.rego.ast import Number, Ref, String, Term, Var
-from webhook.rego.plan.functions import FunctionTable, Node, Pattern
+from webhook.rego.plan.functions import FunctionTable, Node, Pattern, Request
 from webhook.rego.plan.mocks import Mocks
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
@@ -99,11 +99,11 @@ class Documents:
         writer.emit(ir.IsDefined(result, location=writer.location))
         return result
 
-    def call(self, function: str) -> ir.Local:
+    def call(self, function: Request) -> ir.Local:
         """Plan a call of a rule's function, or of a package's extent."""
         result = self._writer.local()
-        arguments = (ir.INPUT, ir.DATA, *self._mock_arguments)
-        self._writer.emit(ir.Call(function, arguments, result, location=self._writer.location))
+        arguments = function.arguments(self._mock_arguments)
+        self._writer.emit(ir.Call(function.name, arguments, result, location=self._writer.location))
         return result
 
     # -- Segments known only when the policy runs --
@@ -131,7 +131,7 @@ class Documents:
         """Plan a call of the rule with the name that `key` holds, or else a look into base documents."""
         writer, result = self._writer, self._writer.local()
         for child in node.children.values():
-            self._table.rules(child, self._mocks)
+            self._table.rules(child, self._mocks, exactly=True)
         generation = self._table.generation(self._mocks)
         path = tuple(map(ir.Constant, (generation, *node.path)))
 

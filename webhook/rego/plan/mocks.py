@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from webhook.rego.ast import Term
+from webhook.rego.plan.reach import Reach
 from webhook.rego.resolve.shapes import Path
 
 
@@ -19,6 +20,8 @@ class FunctionMock(msgspec.Struct, frozen=True):
 
     name: str
     """Full name, such as `data.lib.f` or `count`."""
+    path: Path | None = None
+    """Where the rule stands below `data`; `None` for a builtin."""
 
 
 class ConstantMock(msgspec.Struct, frozen=True):
@@ -68,6 +71,18 @@ class Mocks(msgspec.Struct, frozen=True):
     def with_paths(self, added: set[Path]) -> Mocks:
         """Give the record with further parts of `data` replaced."""
         return Mocks(self.functions, tuple(sorted({*self.paths, *added})), self.variables)
+
+    def within(self, reach: Reach) -> Mocks:
+        """Give the part of the record that matters to a function with this reach."""
+        functions = tuple(pair for pair in self.functions if pair[0] in reach.functions)
+        if any(isinstance(mock, FunctionMock) and mock.path is not None for _, mock in functions):
+            # What stands in for a function has a reach of its own.
+            return self
+        paths = tuple(path for path in self.paths if reach.touches(path))
+        if len(functions) == len(self.functions) and len(paths) == len(self.paths):
+            return self
+        takes_values = any(isinstance(mock, VariableMock) for _, mock in functions)
+        return Mocks(functions, paths, self.variables if takes_values else 0)
 
     def without_functions(self) -> Mocks:
         """Give the record for a function that is itself a replacement: no functions are replaced in it."""

@@ -64,7 +64,7 @@ class _PolicyPlanner:
     def __init__(self, tree: Node, texts: Mapping[str, str]) -> None:
         self._tree = tree
         self._texts = texts
-        self._table = FunctionTable()
+        self._table = FunctionTable(tree)
         self._builtins: dict[str, Location] = {}
         self._functions: list[ir.Function] = []
 

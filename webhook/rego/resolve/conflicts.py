@@ -10,8 +10,8 @@ from typing import Any
 
 from webhook.rego.ast import Module, Rule, String
 from webhook.rego.resolve.findings import Findings
-from webhook.rego.resolve.shapes import Path, ResolvedRule
-from webhook.rego.resolve.text import path_text, term_text
+from webhook.rego.resolve.shapes import Path, ResolvedRule, path_text
+from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.tree import RuleNode
 
 

@@ -6,17 +6,18 @@ Owns OPA's message on recursion. Must not know what rules compute.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
 
-from webhook.rego.ast import Body, Call, Every, Expr, Ref, Term, children
+from webhook.rego.ast import Ref
 from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
-from webhook.rego.resolve.shapes import SCALARS, Clause, ResolvedRule, is_data
-from webhook.rego.resolve.text import path_text, term_text
+from webhook.rego.resolve.shapes import Clause, ResolvedRule, path_text
+from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.tree import RuleNode
+from webhook.rego.resolve.usage import Usage
 
 _Node: TypeAlias = RuleNode[ResolvedRule]
 
@@ -44,42 +45,8 @@ class RuleGraph:
             self._edges[id(node)] = list(found.values())
 
     def _user(self, clause: Clause) -> _User:
-        found: dict[int, _Node] = {}
-        for term in (clause.value, *clause.keys):
-            found.update((id(used), used) for used in self._in_term(term))
-        found.update((id(used), used) for used in self._in_body(clause.body))
+        found = {id(used): used for ref in Usage((clause,)).refs for used in self._reachable(ref)}
         return _User(clause.location, tuple(found.values()))
-
-    def _in_body(self, body: Body) -> Iterator[_Node]:
-        for expr in body:
-            yield from self._in_expression(expr)
-
-    def _in_expression(self, expr: Expr) -> Iterator[_Node]:
-        terms = expr.terms
-        if isinstance(terms, Call):
-            if terms.operator.path:
-                yield from self._reachable(terms.operator)
-            for argument in terms.args:
-                yield from self._in_term(argument)
-        elif isinstance(terms, Every):
-            yield from self._in_body(terms.body)
-        else:
-            yield from self._in_term(terms)
-        for replacement in expr.replacements:
-            yield from self._in_term(replacement.target)
-            yield from self._in_term(replacement.value)
-
-    def _in_term(self, term: object) -> Iterator[_Node]:
-        if type(term) in SCALARS:
-            return
-        if isinstance(term, Expr):
-            yield from self._in_expression(term)
-            return
-        if isinstance(term, Ref) and is_data(term):
-            yield from self._reachable(term)
-        if isinstance(term, Term):
-            for child in children(term):
-                yield from self._in_term(child)
 
     def _reachable(self, ref: Ref) -> list[_Node]:
         key = tuple(part.value if hasattr(part, "value") else None for part in ref.path)

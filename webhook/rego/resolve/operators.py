@@ -15,7 +15,7 @@ from webhook.rego.builtins.registry import BUILTINS, UNAVAILABLE
 from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.names import root_name
-from webhook.rego.resolve.shapes import is_data, path_of
+from webhook.rego.resolve.shapes import is_data, path_of, path_text
 from webhook.rego.resolve.text import kind_name, term_text
 from webhook.rego.resolve.tree import RuleNode
 from webhook.rego.resolve.types import parameter_text
@@ -170,5 +170,5 @@ def function_arities(tree: RuleNode[Rule]) -> Arities:
     arities = dict(BUILTIN_ARITIES)
     for node in tree.descend():
         if node.rules:
-            arities[".".join(("data", *node.path))] = len(node.rules[0].head.args or ())
+            arities[path_text(node.path)] = len(node.rules[0].head.args or ())
     return arities

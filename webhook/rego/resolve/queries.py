@@ -23,7 +23,7 @@ from webhook.rego.ast import (
     children,
 )
 from webhook.rego.resolve.findings import Findings
-from webhook.rego.resolve.lowering import Lowering, Surroundings
+from webhook.rego.resolve.lowering import Lowering
 from webhook.rego.resolve.names import ModuleNames, declared_names
 from webhook.rego.resolve.operators import Operators
 from webhook.rego.resolve.replacements import Replacements
@@ -31,6 +31,7 @@ from webhook.rego.resolve.resolution import Resolution
 from webhook.rego.resolve.safety import Safety
 from webhook.rego.resolve.scopes import NameSource
 from webhook.rego.resolve.shapes import EQUALITY, is_generated, operator_name, plain_term, source_name
+from webhook.rego.resolve.terms import Surroundings
 from webhook.rego.resolve.typing import TypeCheck
 from webhook.rego.resolve.variables import Mentions
 

@@ -16,7 +16,6 @@ from webhook.rego.ast import Module, Rule, Term
 from webhook.rego.resolve.conflicts import check_base_documents, check_conflicts, check_packages
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.graph import RuleGraph
-from webhook.rego.resolve.lowering import Surroundings
 from webhook.rego.resolve.metadata import Metadata
 from webhook.rego.resolve.names import (
     ModuleNames,
@@ -32,6 +31,7 @@ from webhook.rego.resolve.rules import RuleResolver
 from webhook.rego.resolve.safety import Safety
 from webhook.rego.resolve.scopes import NameSource
 from webhook.rego.resolve.shapes import Path, ResolvedRule
+from webhook.rego.resolve.terms import Surroundings
 from webhook.rego.resolve.tree import RuleNode
 from webhook.rego.resolve.typing import TypeCheck
 

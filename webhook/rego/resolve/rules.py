@@ -21,7 +21,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.errors import Location
-from webhook.rego.resolve.lowering import Lowering, Surroundings
+from webhook.rego.resolve.lowering import Lowering
 from webhook.rego.resolve.names import collect_names, declared_names
 from webhook.rego.resolve.safety import Safety
 from webhook.rego.resolve.scopes import Occurrence, Scopes
@@ -33,6 +33,7 @@ from webhook.rego.resolve.shapes import (
     ResolvedRule,
     requires_evaluation,
 )
+from webhook.rego.resolve.terms import Surroundings
 from webhook.rego.resolve.variables import term_names
 
 

@@ -7,6 +7,7 @@ A resolved body uses the nodes of `webhook.rego.ast` with fewer shapes: every re
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import msgspec
@@ -30,6 +31,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.errors import Location
+from webhook.rego.values import quote
 
 Closure: TypeAlias = Comprehension | Every
 """What has a body of its own within a statement."""
@@ -102,8 +104,20 @@ def source_name(name: str) -> str:
 def operator_name(call: Call) -> str:
     """Give the full name of a resolved call: `count`, `data.lib.f`."""
     operator = call.operator
-    head = operator.head.name if isinstance(operator.head, Var) else ""
-    return ".".join([head, *path_of(operator)]) if operator.path else head
+    if operator.path:
+        return path_text(path_of(operator))
+    return operator.head.name if isinstance(operator.head, Var) else ""
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can stand after the dot of a reference."""
+    return text.isidentifier() and text.isascii()
+
+
+@lru_cache(maxsize=4096)
+def path_text(path: Path) -> str:
+    """Write a path below `data` as a reference; different paths give different texts."""
+    return "data" + "".join(f".{name}" if is_name(name) else f"[{quote(name)}]" for name in path)
 
 
 def path_of(ref: Ref) -> Path:

@@ -5,8 +5,6 @@ Must not know any check; precision beyond what a message needs is not its aim.
 
 from __future__ import annotations
 
-import re
-
 from webhook.rego.ast import (
     Array,
     ArrayComprehension,
@@ -24,10 +22,9 @@ from webhook.rego.ast import (
     Term,
     Var,
 )
-from webhook.rego.resolve.shapes import Path, source_name
+from webhook.rego.resolve.shapes import is_name, source_name
 from webhook.rego.values import quote
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\Z")
 _KIND_NAMES = {
     Null: "null",
     Boolean: "boolean",
@@ -87,11 +84,6 @@ def _composite_text(term: Term) -> str:
 
 
 def _segment_text(term: Term) -> str:
-    if isinstance(term, String) and _NAME.match(term.value):
+    if isinstance(term, String) and is_name(term.value):
         return f".{term.value}"
     return f"[{term_text(term)}]"
-
-
-def path_text(path: Path) -> str:
-    """Write a path below `data` as a reference."""
-    return "data" + "".join(f".{name}" if _NAME.match(name) else f"[{quote(name)}]" for name in path)

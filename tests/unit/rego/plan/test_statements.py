@@ -121,6 +121,8 @@ def test_comprehensions_collect_what_their_bodies_find(rule: str, expected: Any)
         ("r(1) with f as g", "r(x) := f(x)\nf(x) := x\ng(x) := x + 10", 11),
         ("r with f as input.o", "r := f(1)\nf(x) := x", {"a": 1, "b": 2}),
         ("r with f as q", "r := f(1)\nf(x) := x\nq := 3", 3),
+        ("r with f as g with data.test.q as 9", "r := f(1)\nf(x) := x\ng(x) := q\nq := 3", 9),
+        ("r with count as input.o.a", "r := q + count([])\nq := 3", 4),
         ("r with count as 5", "r := count([1])", 5),
         ("r with count as g", "r := count([1])\ng(x) := count(x) + 1", 2),
         ("r([1, 2]) with f as count", "r(x) := f(x)\nf(x) := x", 2),
