@@ -12,6 +12,7 @@ from webhook.policy.errors import PolicySyntaxError
 from webhook.policy.index import MatchIndex
 from webhook.policy.version import PolicyVersion
 from webhook.ports.evaluator import Evaluation, EvaluationFailure, Evaluator, Purpose
+from webhook.ports.observer import JournalReport, RolloutStanding
 from webhook.ports.source import SourceError
 from webhook.rego.ast import Source
 from webhook.rollout.life import Rollout, Transition
@@ -49,6 +50,8 @@ class MemoryObserver:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.transitions: list[Transition] = []
+        self.reports: list[JournalReport] = []
+        self.standings: Sequence[RolloutStanding] = ()
 
     def snapshot_loaded(
         self, generation: int, built_at: datetime, policies: Sequence[tuple[str, str]]
@@ -66,6 +69,12 @@ class MemoryObserver:
 
     def store_failed(self, doing: str, reason: str) -> None:
         self.heard.append(f"store failed to {doing}: {reason}")
+
+    def journal_reported(self, report: JournalReport) -> None:
+        self.reports.append(report)
+
+    def rollouts_observed(self, standings: Sequence[RolloutStanding]) -> None:
+        self.standings = standings
 
 
 class ScriptedEvaluator:

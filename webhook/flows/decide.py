@@ -88,8 +88,12 @@ class Decider:
                 waiting.append((len(verdicts), self._judge(case, match)))
                 verdicts.append(None)
         for versions in rolling.values():
-            waiting.append((len(verdicts), self._judge_rolling(case, versions)))
-            verdicts.append(None)
+            if all(case.snapshot.versions[match.position].evaluator.in_process for match in versions):
+                # Without a task of its own the answer is out before the loop turns to anything else.
+                verdicts.append(await self._judge_rolling(case, versions))
+            else:
+                waiting.append((len(verdicts), self._judge_rolling(case, versions)))
+                verdicts.append(None)
         if waiting:
             results = await asyncio.gather(*(verdict for _, verdict in waiting))
             for (position, _), verdict in zip(waiting, results, strict=True):

@@ -3,7 +3,7 @@
 Owns turning outcomes and events into series. Must not know how they are exposed, or that there are others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -32,6 +32,7 @@ class Metrics:
     def __init__(self) -> None:
         self._tally = Tally()
         self._gauges: dict[Series, float | Gauge] = {}
+        self._groups: dict[str, Mapping[tuple[Metric, Labels], float]] = {}
         self._watched: dict[Series, tuple[Metric, Callable[[], int], int]] = {}
         # The series of a request are always the same few: looked up once, added to ever after.
         self._requests: dict[tuple[str, int], _Cells] = {}
@@ -82,6 +83,10 @@ class Metrics:
         """Add to a counter."""
         self._tally.count(metric, labels, amount)
 
+    def observe(self, metric: Metric, labels: Labels, value_ns: int) -> None:
+        """Add one duration to a histogram."""
+        observe(metric, self._tally.histogram(metric, labels), value_ns)
+
     def watch_count(self, metric: Metric, labels: Labels, total: Callable[[], int]) -> None:
         """Count whatever a total that only grows has grown by, at each report."""
         self._watched[metric.name, labels] = (metric, total, 0)
@@ -90,6 +95,10 @@ class Metrics:
         """Set a gauge, to a number or to a function that is asked at each report."""
         self._gauges[metric.name, labels] = value
 
+    def show(self, group: str, gauges: Mapping[tuple[Metric, Labels], float]) -> None:
+        """Set gauges that come and go together, in place of all that the group showed before."""
+        self._groups[group] = dict(gauges)
+
     def report(self) -> MetricsReport:
         """Give what was counted since the last report, and the gauges."""
         for series, (metric, total, seen) in self._watched.items():
@@ -97,10 +106,10 @@ class Metrics:
             if now != seen:
                 self._tally.count(metric, series[1], now - seen)
                 self._watched[series] = (metric, total, now)
-        return MetricsReport(
-            tally=self._tally.take(),
-            gauges=tuple(
-                (name, labels, float(value() if callable(value) else value))
-                for (name, labels), value in self._gauges.items()
-            ),
-        )
+        gauges = [
+            (name, labels, float(value() if callable(value) else value))
+            for (name, labels), value in self._gauges.items()
+        ]
+        for group in self._groups.values():
+            gauges += [(metric.name, labels, value) for (metric, labels), value in group.items()]
+        return MetricsReport(tally=self._tally.take(), gauges=tuple(gauges))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from webhook.ports.observer import JournalReport, RolloutStanding
 from webhook.rollout.life import Rollout, Transition
 from webhook.settings.groups import TelemetrySettings
 from webhook.telemetry import fields, vocabulary
@@ -22,6 +23,7 @@ from webhook.telemetry.metrics import Metrics
 from webhook.telemetry.outcome import RequestOutcome
 from webhook.telemetry.recorder import Recorder, Sink
 from webhook.telemetry.requests import RequestLines, RequestLogging
+from webhook.telemetry.rollouts import count_journal, show_rollouts
 from webhook.tls.material import CertificateStatus
 
 DRAIN_INTERVAL_SECONDS = 0.2
@@ -109,6 +111,8 @@ class ProcessTelemetry:
 
     def rollout_changed(self, transition: Transition, rollout: Rollout) -> None:
         """Hear of a transition that is stored."""
+        labels = (rollout.policy, rollout.version, transition.event.value)
+        self.metrics.count(vocabulary.ROLLOUT_TRANSITIONS, labels)
         details = {
             fields.ROLLOUT: rollout.id,
             fields.POLICY: rollout.policy,
@@ -128,8 +132,17 @@ class ProcessTelemetry:
 
     def store_failed(self, doing: str, reason: str) -> None:
         """Hear that the store cannot do something now."""
+        self.metrics.count(vocabulary.STORE_FAILURES, (doing,))
         details = {fields.DOING: doing, fields.REASON: reason}
         self.events.event(fields.EVENT_STORE_FAILED, details, "error")
+
+    def journal_reported(self, report: JournalReport) -> None:
+        """Hear what this process's journal did."""
+        count_journal(self.metrics, report)
+
+    def rollouts_observed(self, standings: Sequence[RolloutStanding]) -> None:
+        """Hear how all rollouts stand."""
+        show_rollouts(self.metrics, standings)
 
     # webhook.tls.reloader.ReloadObserver
 
