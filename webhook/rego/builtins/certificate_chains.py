@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
 
 from webhook.rego.builtins.x509_fields import EXTENDED_KEY_USAGES, certificate_fields, extension
 
@@ -110,11 +116,14 @@ def _respects_names(chain: Sequence[x509.Certificate], moment: dt.datetime) -> b
     leaf, *authorities = chain
     if not any(extension(authority, x509.NameConstraints) for authority in authorities):
         return True
+    authority_policy = ExtensionPolicy.permit_all().require_present(
+        x509.BasicConstraints, Criticality.AGNOSTIC, None
+    )
     builder = (
         PolicyBuilder()
         .store(Store([authorities[-1]]))
         .time(moment)
-        .extension_policies(ca_policy=ExtensionPolicy.permit_all(), ee_policy=ExtensionPolicy.permit_all())
+        .extension_policies(ca_policy=authority_policy, ee_policy=ExtensionPolicy.permit_all())
     )
     try:
         builder.build_client_verifier().verify(leaf, list(authorities[:-1]))

@@ -115,7 +115,9 @@ def schema_fields(document: ast.DocumentNode) -> RegoObject:
 def _unexpected(definition: ast.Node) -> BuiltinError:
     place = definition.loc.start_token if definition.loc else None
     where = f"{place.line}:{place.column}" if place else "1:1"
-    found = f'Name "{place.value}"' if place else definition.kind
+    found = (
+        f'Name "{place.value}"' if place and place.value else place.kind.value if place else definition.kind
+    )
     return BuiltinError(f"Unexpected {found} in GraphQL string at location {where}")
 
 

@@ -264,7 +264,7 @@ def _index(value: Any, *keys: Any) -> Any:
 def _slice(value: Any, *bounds: int) -> Any:
     if any(not 0 <= bound <= len(value) for bound in bounds):
         raise BuiltinError("template: error calling slice: index out of range")
-    return value[slice(*bounds[:2])] if bounds else value
+    return value[slice(*bounds, *([None] * (2 - len(bounds))))]
 
 
 def _equal(first: Any, *others: Any) -> bool:

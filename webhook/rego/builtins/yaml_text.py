@@ -29,6 +29,8 @@ _INTEGER = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9
 _DOUBLE = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
 _NO_NUMBER = re.compile(r"^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$")
 _MERGE = re.compile(r"^<<$")
+_UNSAFE_BREAK = re.compile("[\r\x85\u2028\u2029]")
+"""Line breaks that a reader would turn into plain ones."""
 _MAX_LENGTH = 1024 * 1024
 _MAX_DEPTH = 300
 _MAX_DIGITS = 4000
@@ -129,7 +131,9 @@ class _Dumper(yaml.SafeDumper):
 
     def text(self, data: str) -> yaml.ScalarNode:
         style = None
-        if "\n" in data:
+        if _UNSAFE_BREAK.search(data):
+            style = '"'
+        elif "\n" in data:
             style = "|"
         elif any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ())):
             style = '"'
