@@ -33,7 +33,7 @@ from webhook.rego.ast import (
     variable_names,
 )
 from webhook.rego.errors import Location
-from webhook.rego.resolve.text import path_text
+from webhook.rego.resolve.shapes import path_text
 
 MAX_PROBES: Final = 8
 _PROBE_NAME: Final = "gradate_probe_{}"

@@ -30,7 +30,7 @@ from webhook.rego.ast import (
     variable_names,
 )
 from webhook.rego.errors import Location
-from webhook.rego.resolve.text import path_text
+from webhook.rego.resolve.shapes import path_text
 from webhook.rego.values import RegoSet, Value, ordered_items
 
 TEST_PREFIX: Final = "test_"

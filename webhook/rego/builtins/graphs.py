@@ -50,12 +50,15 @@ def reachable_paths(graph: Any, initial: Any) -> RegoSet:
         if not neighbours:
             paths.add([vertex])
         for neighbour in neighbours:
-            _extend(graph, neighbour, [vertex], frozenset((key,)), paths)
+            _extend(graph, neighbour, [vertex], {key}, paths)
     return paths
 
 
-def _extend(graph: RegoObject, vertex: Any, path: list[Any], passed: frozenset[Any], paths: RegoSet) -> None:
-    """Add the paths that go on from `path` through `vertex`; a vertex outside the graph ends one."""
+def _extend(graph: RegoObject, vertex: Any, path: list[Any], passed: set[Any], paths: RegoSet) -> None:
+    """Add the paths that go on from `path` through `vertex`; a vertex outside the graph ends one.
+
+    As in OPA 1.10, what one path has `passed` cuts short those found after it.
+    """
     if len(paths) > _MAX_PATHS:
         raise LimitError(f"graph.reachable_paths: more than {_MAX_PATHS} paths")
     key = key_of(vertex)
@@ -67,7 +70,7 @@ def _extend(graph: RegoObject, vertex: Any, path: list[Any], passed: frozenset[A
     if not neighbours:
         paths.add(path)
         return
-    passed |= {key}
+    passed.add(key)
     for neighbour in neighbours:
         if key_of(neighbour) in passed:
             paths.add(path)

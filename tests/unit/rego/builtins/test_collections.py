@@ -222,9 +222,9 @@ def test_reachable_paths_end_at_leaves_and_before_repetitions() -> None:
     assert call("graph.reachable_paths", GRAPH, ["c"]) == RegoSet([["c"]])
 
 
-def test_a_graph_with_too_many_paths_stops_the_evaluation() -> None:
+def test_the_paths_through_a_dense_graph_do_not_explode() -> None:
     dense = {str(one): [str(other) for other in range(12)] for one in range(12)}
-    assert passes_limit("graph.reachable_paths", dense, ["0"])
+    assert len(call("graph.reachable_paths", dense, ["0"])) < 12 * 12 * 12
 
 
 def test_walk_visits_values_from_the_outside_in_with_their_paths() -> None:
