@@ -126,6 +126,13 @@ def test_rounding_stays_within_a_half(number: float) -> None:
     assert abs(rounded - number) <= 0.5
 
 
+def test_rounding_between_minus_one_and_zero_is_opas() -> None:
+    """OPA cuts the sign off with the fraction, and policies must get its answer."""
+    assert call("ceil", -0.5) == 1
+    assert call("floor", -0.5) == 0
+    assert call("round", -0.5) == -1
+
+
 def test_minus_takes_elements_from_a_set() -> None:
     assert call("minus", RegoSet([1, "a", [2]]), RegoSet([1.0, [2]])) == RegoSet(["a"])
 
