@@ -1,0 +1,82 @@
+"""Looking at rollouts: list, get, status, explanation, history. Changes nothing."""
+
+from webhook.flows.operator import Ask, Operator, View, find_rollout, require_policy
+from webhook.flows.rollout_views import (
+    ExplanationView,
+    RolloutDetail,
+    RolloutHistory,
+    RolloutStatus,
+    RolloutView,
+    view_detail,
+    view_explanation,
+    view_rollout,
+    view_status,
+    view_transition,
+)
+
+
+class ListRollouts(Ask, frozen=True, kw_only=True):
+    """Which rollouts."""
+
+    policy: str | None = None
+    active: bool = False
+    """Only those that are not over."""
+
+
+class RolloutList(View, frozen=True, kw_only=True):
+    """Rollouts, newest first."""
+
+    items: tuple[RolloutView, ...]
+
+
+class RolloutName(Ask, frozen=True, kw_only=True):
+    """One rollout: its id, or a policy, which stands for its active or else newest rollout."""
+
+    name: str
+
+
+class Histories(View, frozen=True, kw_only=True):
+    """What happened to rollouts, the oldest rollout first."""
+
+    items: tuple[RolloutHistory, ...]
+
+
+async def list_rollouts(operator: Operator, ask: ListRollouts) -> RolloutList:
+    """List rollouts, newest first."""
+    if ask.policy is not None:
+        await require_policy(operator.store, ask.policy)
+    found = await operator.store.rollouts(ask.policy, active=ask.active)
+    return RolloutList(items=tuple(map(view_rollout, found)))
+
+
+async def get_rollout(operator: Operator, ask: RolloutName) -> RolloutDetail:
+    """Give one rollout with its strategy."""
+    return view_detail(await find_rollout(operator.store, ask.name))
+
+
+async def rollout_status(operator: Operator, ask: RolloutName) -> RolloutStatus:
+    """Give everything about a rollout: step, cohort, evidence, bars, what it waits for."""
+    store = operator.store
+    rollout = await find_rollout(store, ask.name)
+    evidence = await store.evidence(rollout.candidate, rollout.stable)
+    return view_status(rollout, evidence, await store.namespaces(), operator.clock.now_ns())
+
+
+async def explain_rollout(operator: Operator, ask: RolloutName) -> ExplanationView:
+    """Say in plain words why a rollout is where it is, what it needs, and when that is expected."""
+    rollout = await find_rollout(operator.store, ask.name)
+    evidence = await operator.store.evidence(rollout.candidate, rollout.stable)
+    return view_explanation(rollout, evidence, operator.clock.now_ns())
+
+
+async def rollout_history(operator: Operator, ask: RolloutName) -> Histories:
+    """Give all that happened to the rollouts of a policy, or to one rollout."""
+    found = await find_rollout(operator.store, ask.name)
+    chosen = [found] if found.id == ask.name else list(await operator.store.rollouts(found.policy))
+    histories = []
+    for rollout in reversed(chosen):
+        transitions = await operator.store.transitions(rollout.id)
+        analysis = rollout.strategy.analysis
+        views = tuple(view_transition(transition, analysis) for transition in transitions)
+        histories.append(RolloutHistory(rollout=view_rollout(rollout), transitions=views))
+    return Histories(items=tuple(histories))
