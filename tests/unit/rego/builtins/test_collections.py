@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.rego_builtins import call, failure, passes_limit
+from tests.support.rego_builtins import call, failure
 from webhook.rego.values import UNDEFINED, RegoSet
 
 VALUES = st.recursive(
