@@ -37,6 +37,8 @@ class LocalServer:
     pid: int
     ready_seconds: float
     """From start to the first answer."""
+    operations_port: int = 0
+    """Plain HTTP; 0 for a server without that listener."""
 
     def resident_mib(self) -> float:
         """Give the resident memory of its processes, in MiB."""
@@ -94,7 +96,7 @@ def run_server(
                 )
             time.sleep(0.02)
         ready_seconds = time.monotonic() - begun
-        yield LocalServer(port, certificates.authority_certificate, process.pid, ready_seconds)
+        yield LocalServer(port, certificates.authority_certificate, process.pid, ready_seconds, probe_port)
     finally:
         _stop(process)
 

@@ -6,12 +6,14 @@ import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from webhook.decision.judge import ExistingViolations
 from webhook.engines.factory import EngineFactory
 from webhook.flows.checks import Checks
 from webhook.flows.decide import Decider
+from webhook.flows.journal import Journal
 from webhook.flows.judging import DecisionRules
 from webhook.flows.reload import Reloader
 from webhook.flows.starting import Starter
@@ -77,17 +79,21 @@ class BuildApplication:
             raise
         rules = decision_rules(settings.admission)
         background = {"policies": reloader.watch} if settings.policies.watch else {}
-        checks = {"policies": lambda: _policies_health(reloader)}
-        if store is None:
-            decider = Decider(reloader, rules, clock)
-        else:
-            leader = self._build_leader(store, reloader, strategies, telemetry, clock)
-            decider = Decider(reloader, rules, clock)
+        checks = {"policies": partial(_policies_health, reloader)}
+        journal: Journal | None = None
+        if store is not None:
+            name = _process_name()
+            leader = self._build_leader(store, reloader, strategies, telemetry, clock, name)
+            journal = Journal(store, clock, telemetry, name)
             background["store"] = lambda: reloader.follow(settings.rollout.tick_seconds)
             background["rollouts"] = leader.run
-            checks["store"] = lambda: _store_health(reloader, leader)
+            background["journal"] = journal.run
+            checks["store"] = partial(_store_health, reloader, leader, journal)
+        decider = Decider(reloader, rules, clock, journal)
 
         async def aclose() -> None:
+            if journal is not None:
+                await journal.aclose()
             await reloader.aclose()
             if store is not None:
                 await store.aclose()
@@ -106,6 +112,7 @@ class BuildApplication:
         strategies: "Strategies",
         telemetry: ProcessTelemetry,
         clock: SystemClock,
+        name: str,
     ) -> Leader:
         settings = self.settings
         folder = Path(settings.policies.tests)
@@ -116,7 +123,7 @@ class BuildApplication:
             lease_ns=int(settings.rollout.lease_seconds * SECOND_NS),
             retention_ns=settings.rollout.retention_days * DAY_NS,
         )
-        return Leader(store, starter, lambda: reloader.catalog, telemetry, clock, _process_name(), tick)
+        return Leader(store, starter, lambda: reloader.catalog, telemetry, clock, name, tick)
 
 
 class Strategies:
@@ -172,8 +179,8 @@ def _policies_health(reloader: Reloader) -> Health:
     return Health(ok=True, note=note)
 
 
-def _store_health(reloader: Reloader, leader: Leader) -> Health:
-    failure = leader.failure or reloader.store_failure
+def _store_health(reloader: Reloader, leader: Leader, journal: Journal) -> Health:
+    failure = leader.failure or reloader.store_failure or journal.failure
     if failure:
         # Still ready: a store that is away holds rollouts, never admission.
         return Health(ok=True, note=f"rollouts hold, the store fails: {failure}")

@@ -4,14 +4,15 @@ Read rollouts and evidence, decide by the pure state machine, store by compare-a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from webhook.flows.starting import Starter
 from webhook.policy.catalog import Catalog
 from webhook.ports.clock import Clock
-from webhook.ports.observer import Observer
+from webhook.ports.observer import Observer, RolloutStanding
 from webhook.ports.store import Store, StoreError
+from webhook.rollout.cohort import cohort_of, members
 from webhook.rollout.duration import DAY_NS, HOUR_NS
 from webhook.rollout.evidence import Evidence
 from webhook.rollout.life import Checks, Phase, Rollout
@@ -91,15 +92,19 @@ class Leader:
         lease = await self._store.lead(LEASE, self._holder, now_ns, self._settings.lease_ns)
         self.leads = lease.holder == self._holder
         if not self.leads:
+            self._observer.rollouts_observed(())
             return
         await self._settle()
         namespaces = await self._store.namespaces()
+        standings: list[RolloutStanding] = []
         for rollout in await self._store.rollouts(active=True):
             self._start_checks(rollout)
             evidence = await self._read_evidence(rollout)
             outcome = advance(rollout, evidence, self._clock.now_ns(), namespaces)
             if outcome is not None:
                 await self._starter.commit(outcome)
+            standings.append(_stand(rollout if outcome is None else outcome.rollout, evidence, namespaces))
+        self._observer.rollouts_observed(standings)
         await self._prune(now_ns)
 
     async def _settle(self) -> None:
@@ -148,3 +153,8 @@ class Leader:
         except StoreError:
             # The lease expires by itself.
             self.leads = False
+
+
+def _stand(rollout: Rollout, evidence: Evidence | None, namespaces: Sequence[str]) -> RolloutStanding:
+    cohort = cohort_of(rollout.salt, rollout.strategy.namespaces, rollout.threshold)
+    return RolloutStanding(rollout, evidence, len(members(cohort, namespaces)), len(namespaces))
