@@ -8,7 +8,7 @@ from webhook.rego.builtins.failures import MACHINE_LIMIT, BuiltinError, wrong_st
 from webhook.rego.builtins.signatures import ANY, BOOLEAN, NUMBER, STRING
 
 _VERSION = re.compile(
-    r"v?([+-]?\d{1,19})\.([+-]?\d{1,19})\.([+-]?\d{1,19})(?:-((?:[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?))?"
+    r"([+-]?\d{1,19})\.([+-]?\d{1,19})\.([+-]?\d{1,19})(?:-((?:[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?))?"
     r"(?:\+(?:[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?",
     re.ASCII,
 )
