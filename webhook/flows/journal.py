@@ -32,7 +32,6 @@ from webhook.rollout.strategy import Mode
 
 _MARKED_EXCEPTIONS = 4_096
 _RELEARN_NS = 5 * MINUTE_NS
-_FAREWELL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,8 @@ class JournalLimits:
     """Between batches, and so what a crash can lose."""
     heartbeat_ns: int = 5 * SECOND_NS
     """Between batches that say nothing but that this process lives."""
+    farewell_seconds: float = 5.0
+    """Longest that the last batch may take."""
     pending: PendingLimits = field(default_factory=PendingLimits)
     pace: PaceLimits = field(default_factory=PaceLimits)
 
@@ -109,6 +110,11 @@ class Journal:
         if identity not in self._marked:
             self._exceptions.add(ExceptionId(identity))
 
+    @property
+    def waiting(self) -> int:
+        """How many trials wait."""
+        return len(self._open) + len(self._settled)
+
     # The background of a serving process
 
     async def run(self) -> None:
@@ -122,7 +128,7 @@ class Journal:
         while len(self._open):
             self._drop(self._open.take()[0])
         try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
+            async with asyncio.timeout(self._limits.farewell_seconds):
                 while len(self._settled):
                     await self._take(*self._settled.take())
                 await self.flush()
