@@ -136,8 +136,10 @@ class Documents:
         path = tuple(map(ir.Constant, (generation, *node.path)))
 
         def call() -> None:
-            call = ir.CallDynamic((*path, key), (ir.INPUT, ir.DATA), result, location=writer.location)
+            value = writer.local()
+            call = ir.CallDynamic((*path, key), (ir.INPUT, ir.DATA), value, location=writer.location)
             writer.emit(call)
+            writer.emit(ir.AssignVar(value, result, location=writer.location))
             writer.emit(ir.Break(1, location=writer.location))
 
         def base() -> None:

@@ -119,3 +119,9 @@ def test_the_whole_of_data_has_rules_and_base_documents() -> None:
         for found in ir.walk(function.blocks)
     )
     assert json_of(answer("package a\np := 1", "data", data={"b": 2})) == {"a": {"p": 1}, "b": 2}
+
+
+def test_a_segment_known_at_run_time_that_names_nothing_is_undefined() -> None:
+    module = 'package test\np := a.b[c] if c := "c"\na.x[c] := "C" if c := "c"\na.b.d := "D"'
+
+    assert answer(module) is UNDEFINED
