@@ -91,7 +91,9 @@ class HttpConnection(BaseProtocol):
     ) -> None:
         super().__init__(loop)
         # `limit` only tells when to call pause_reading, which does nothing here: the body limit is the bound.
-        self._requests = HttpRequestParser(self, loop, traffic.limits.body_bytes, auto_decompress=False)
+        self._requests: HttpRequestParser | None = HttpRequestParser(
+            self, loop, traffic.limits.body_bytes, auto_decompress=False
+        )
         self._traffic = traffic
         self._endpoints = endpoints
         self._writer = writer
@@ -119,8 +121,7 @@ class HttpConnection(BaseProtocol):
         super().connection_lost(exc)
         self._traffic.connections.discard(self)
         self._phase = Phase.CLOSING
-        self._queue.clear()
-        self._ahead.clear()
+        self._drop_input()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless an answer is due first."""
@@ -184,6 +185,8 @@ class HttpConnection(BaseProtocol):
     # One request after the other.
 
     def _feed(self, data: bytes) -> None:
+        if self._requests is None:
+            return
         try:
             messages, upgraded, _ = self._requests.feed_data(data)
         except HttpProcessingError as error:
@@ -321,7 +324,7 @@ class HttpConnection(BaseProtocol):
             self.transport.write(self._writer.write(answer, close=True))
         self._endpoints.answered(call, answer)
         self._phase = Phase.CLOSING
-        self._queue.clear()
+        self._drop_input()
         self.expires_ns = time.monotonic_ns() + self._traffic.limits.linger_ns
 
     def _rest(self) -> None:
@@ -332,11 +335,20 @@ class HttpConnection(BaseProtocol):
     def _close(self) -> None:
         """Close politely: what is written still goes out."""
         self._phase = Phase.CLOSING
-        self._queue.clear()
-        self._ahead.clear()
+        self._drop_input()
         self.expires_ns = time.monotonic_ns() + self._traffic.limits.linger_ns
         if self.transport is not None:
             self.transport.close()
+
+    def _drop_input(self) -> None:
+        """Let go of all that was read.
+
+        Parser, body and connection hold each other, and the garbage collector rarely runs in a server: without
+        this, the bodies of refused requests would pile up.
+        """
+        self._requests = None
+        self._queue.clear()
+        self._ahead.clear()
 
 
 def _announced_bytes(head: RawRequestMessage) -> int:

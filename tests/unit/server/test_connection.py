@@ -1,11 +1,14 @@
 import asyncio
 import contextlib
+import gc
 import ssl
 from datetime import UTC, datetime
 
 import pytest
+from aiohttp.streams import StreamReader
 
 from tests.support.https import FakeDecider, denial, post, review_body, serving, until
+from webhook.server.connection import HttpConnection
 from webhook.server.traffic import SECOND_NS, Limits
 from webhook.tls.context import ServingContext, TlsFiles
 from webhook.tls.folder import CertificateFolder
@@ -123,6 +126,26 @@ async def test_an_endless_chunked_body_is_refused_at_the_limit(
         for _ in range(30):
             client.writer.write(b"64\r\n" + b"x" * 100 + b"\r\n")
         assert (await client.answer()).status == 413
+
+
+async def test_what_was_read_is_freed_without_the_garbage_collector(
+    context: ssl.SSLContext, trust: ssl.SSLContext
+) -> None:
+    refused = post(b"x" * 5000)
+    async with serving(context, trust, limits=LIMITS) as running:
+        gc.collect()
+        gc.disable()
+        try:
+            for request in (refused, refused[:-4900], refused[:40], post(b"{", "/nowhere"), post(review_body())):
+                async with running.client() as client:
+                    client.writer.write(request)
+                    await asyncio.sleep(0.02)
+            await until(lambda: not running.listener.traffic.connections)
+            await asyncio.sleep(0.02)
+            left = [one for one in gc.get_objects() if type(one) in (HttpConnection, StreamReader)]
+            assert not left
+        finally:
+            gc.enable()
 
 
 async def test_a_body_of_exactly_the_limit_is_read(context: ssl.SSLContext, trust: ssl.SSLContext) -> None:
