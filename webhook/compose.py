@@ -29,6 +29,7 @@ from webhook.settings.groups import AdmissionSettings, RolloutSettings, Settings
 from webhook.sources.folder import FolderSource
 from webhook.stores.sqlite.connection import SqliteOptions
 from webhook.stores.sqlite.store import SqliteStore
+from webhook.telemetry import vocabulary
 from webhook.telemetry.process import ProcessTelemetry
 
 
@@ -80,6 +81,9 @@ class BuildApplication:
         rules = decision_rules(settings.admission)
         background = {"policies": reloader.watch} if settings.policies.watch else {}
         checks = {"policies": partial(_policies_health, reloader)}
+        telemetry.metrics.gauge(
+            vocabulary.RELOAD_FAILING, lambda: reloader.failure is not None, ("policies",)
+        )
         journal: Journal | None = None
         if store is not None:
             name = _process_name()
@@ -89,6 +93,7 @@ class BuildApplication:
             background["rollouts"] = leader.run
             background["journal"] = journal.run
             checks["store"] = partial(_store_health, reloader, leader, journal)
+            _show_store(telemetry, reloader, leader, journal)
         decider = Decider(reloader, rules, clock, journal)
 
         async def aclose() -> None:
@@ -187,6 +192,15 @@ def _store_health(reloader: Reloader, leader: Leader, journal: Journal) -> Healt
     return Health(
         ok=True, note="leads the rollouts" if leader.leads else "another process leads the rollouts"
     )
+
+
+def _show_store(telemetry: ProcessTelemetry, reloader: Reloader, leader: Leader, journal: Journal) -> None:
+    """Expose whether this process leads, and what the store cannot do now."""
+    show = telemetry.metrics.gauge
+    show(vocabulary.LEADER, lambda: leader.leads and leader.failure is None)
+    show(vocabulary.STORE_FAILING, lambda: leader.failure is not None, ("lead",))
+    show(vocabulary.STORE_FAILING, lambda: reloader.store_failure is not None, ("follow",))
+    show(vocabulary.STORE_FAILING, lambda: journal.failure is not None, ("journal",))
 
 
 def _process_name() -> str:

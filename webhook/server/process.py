@@ -101,6 +101,9 @@ class ServingProcess:
                 self._keep_running(stack, name, work)
             reloader = CertificateReloader(self._serving, self._telemetry)
             self._keep_running(stack, "certificates", reloader.run)
+            self._telemetry.metrics.gauge(
+                vocabulary.RELOAD_FAILING, lambda: reloader.failure is not None, ("certificate",)
+            )
             listener = self._make_listener(application)
             await listener.start()
             stack.push_async_callback(listener.stop)

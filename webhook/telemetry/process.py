@@ -173,6 +173,7 @@ class ProcessTelemetry:
 
     def background_failed(self, name: str, error: BaseException) -> None:
         """Hear that background work ended with an exception and will be started again."""
+        self.metrics.count(vocabulary.BACKGROUND_FAILURES, (name,))
         trace = "".join(traceback.format_exception(error))
         details = {fields.NAME: name, fields.EXCEPTION: trace}
         self.events.event(fields.EVENT_BACKGROUND_FAILED, details, "error")

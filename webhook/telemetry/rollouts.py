@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from webhook.ports.observer import JournalReport, RolloutStanding
-from webhook.rollout.bars import count_false_positives
+from webhook.rollout.bars import BarState, count_false_positives, evaluate_bars
 from webhook.rollout.evidence import Evidence
 from webhook.rollout.finding import FindingKind, Verdict
 from webhook.rollout.histogram import Histogram
@@ -55,12 +55,14 @@ def _gauges_of(standing: RolloutStanding) -> _Gauges:
     values: dict[Metric, float] = {
         vocabulary.ROLLOUT_STEP: rollout.step + 1,
         vocabulary.ROLLOUT_STEPS: len(rollout.strategy.steps),
+        vocabulary.ROLLOUT_STEP_SERVED: rollout.timer.served_ns / SECOND_NS,
+        vocabulary.ROLLOUT_STEP_DURATION: rollout.current_step.duration_ns / SECOND_NS,
         vocabulary.ROLLOUT_COHORT: standing.cohort,
         vocabulary.ROLLOUT_FALSE_POSITIVE_MAX: rollout.strategy.analysis.false_positive_rate.max,
     }
     if standing.namespaces:
         values[vocabulary.ROLLOUT_COHORT_RATIO] = standing.cohort / standing.namespaces
-    gauges = _label(rollout, values)
+    gauges = _label(rollout, values) | _label(rollout, {vocabulary.ROLLOUT_REASON: 1}, rollout.reason.value)
     for phase in Phase:
         gauges[vocabulary.ROLLOUT_PHASE, (rollout.policy, rollout.version, phase.value)] = (
             phase is rollout.phase
@@ -88,7 +90,26 @@ def _evidence_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
         values[vocabulary.ROLLOUT_INTERCEPTION] = right / (right + wrong)
     if evidence.reported_ns is not None:
         values[vocabulary.ROLLOUT_REPORTED] = evidence.reported_ns / SECOND_NS
-    gauges = _label(rollout, values)
+    return (
+        _label(rollout, values)
+        | _bar_gauges(rollout, evidence)
+        | _count_gauges(rollout, evidence)
+        | _duration_gauges(rollout, evidence)
+    )
+
+
+def _bar_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
+    gauges: _Gauges = {}
+    for bar in evaluate_bars(rollout.strategy.analysis, evidence, rollout.baseline):
+        for state in BarState:
+            gauges |= _label(
+                rollout, {vocabulary.ROLLOUT_BAR: bar.state is state}, bar.name.value, state.value
+            )
+    return gauges
+
+
+def _count_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
+    gauges: _Gauges = {}
     for mode, counters in evidence.modes.items():
         by_mode: dict[Metric, float] = {
             vocabulary.ROLLOUT_EVALUATIONS: counters.evaluations,
@@ -101,6 +122,11 @@ def _evidence_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
     for kind, verdicts in evidence.findings.items():
         for verdict, count in verdicts.items():
             gauges |= _label(rollout, {vocabulary.ROLLOUT_FINDINGS: count}, kind.value, verdict.value)
+    return gauges
+
+
+def _duration_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
+    gauges: _Gauges = {}
     contenders: dict[str, Histogram | None] = {
         "candidate": evidence.total.durations,
         "stable": evidence.stable_durations,

@@ -99,6 +99,9 @@ ERRORS = _counter("gradate_internal_errors", "Requests that met an error in the 
 DROPPED = _counter("gradate_telemetry_dropped", "Telemetry given up under overload.", "kind")
 WORKER_RESTARTS = _counter("gradate_worker_restarts", "Worker processes started again.")
 STORE_FAILURES = _counter("gradate_store_failures", "Times that the store could not do something.", "doing")
+BACKGROUND_FAILURES = _counter(
+    "gradate_background_failures", "Times that background work ended with an exception.", "work"
+)
 
 TRIALS = _counter(
     "gradate_trials", "Evaluations of candidates that became evidence.", "policy", "version", "mode"
@@ -132,6 +135,13 @@ SNAPSHOT_GENERATION = _gauge("gradate_snapshot_generation", "Count of the policy
 SNAPSHOT_POLICIES = _gauge("gradate_snapshot_policies", "Policies in the snapshot in force.")
 SNAPSHOT_TIME = _gauge("gradate_snapshot_timestamp_seconds", "When the snapshot in force was built.")
 SNAPSHOT_AGE = _gauge("gradate_snapshot_age_seconds", "Time since the snapshot in force was built.")
+RELOAD_FAILING = _gauge(
+    "gradate_reload_failing", "1 while the newest policies or certificate are not in force.", "what"
+)
+STORE_FAILING = _gauge(
+    "gradate_store_failing", "1 while the store fails whoever leads, follows, or keeps the journal.", "doing"
+)
+LEADER = _gauge("gradate_leader", "1 in the process that leads the rollouts.")
 CERTIFICATE_EXPIRY = _gauge(
     "gradate_certificate_expiry_timestamp_seconds", "When a certificate in use expires.", "certificate"
 )
@@ -143,8 +153,12 @@ JOURNAL_LAG = _gauge("gradate_journal_lag_seconds", "Age of the oldest trial tha
 
 # What the leader sees. The labels name the candidate.
 ROLLOUT_PHASE = _rollout("phase", "1 for the phase that the rollout is in.", "phase")
+ROLLOUT_REASON = _rollout("reason", "1 for the reason why the rollout is in its phase.", "reason")
 ROLLOUT_STEP = _rollout("step", "The step that the rollout is at, from 1.")
 ROLLOUT_STEPS = _rollout("steps", "Steps of the rollout's strategy.")
+ROLLOUT_STEP_SERVED = _rollout("step_served_seconds", "Time that counts towards the step, as last stored.")
+ROLLOUT_STEP_DURATION = _rollout("step_duration_seconds", "Least time in the step.")
+ROLLOUT_BAR = _rollout("bar", "1 for how the evidence stands to a bar.", "bar", "state")
 ROLLOUT_COHORT = _rollout("cohort_namespaces", "Known namespaces in the cohort.")
 ROLLOUT_COHORT_RATIO = _rollout("cohort_ratio", "Share of the known namespaces that are in the cohort.")
 ROLLOUT_WORKLOADS = _rollout("workloads", "Distinct workloads that the candidate was evaluated on.")

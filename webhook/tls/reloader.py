@@ -56,7 +56,8 @@ class CertificateReloader:
         self._timing = timing or ReloadTiming()
         self._now = now
         self._seen = self._read()
-        self._reported: str | None = None
+        self.failure: str | None = None
+        """Why the newest files do not serve; None when they do."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -67,7 +68,7 @@ class CertificateReloader:
     async def look(self) -> None:
         """Compare the files with what serves, and reload when they differ."""
         if self._read() == self._seen:
-            self._reported = None
+            self.failure = None
             return
         if self._try_reload() is not None:
             await asyncio.sleep(self._timing.settle_seconds)
@@ -83,14 +84,14 @@ class CertificateReloader:
         except TlsError as error:
             return str(error)
         self._seen = content
-        self._reported = None
+        self.failure = None
         self._observer.certificate_loaded(status)
         return None
 
     def _report(self, reason: str) -> None:
         # The same bad files are reported once, not at every poll.
-        if reason != self._reported:
-            self._reported = reason
+        if reason != self.failure:
+            self.failure = reason
             self._observer.certificate_refused(reason)
 
     def _read(self) -> tuple[bytes, ...] | None:

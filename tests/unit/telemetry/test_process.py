@@ -89,6 +89,14 @@ def test_an_error_of_the_server_is_logged_with_its_traceback_and_counted(tmp_pat
     assert 'gradate_internal_errors_total{endpoint="validate"} 1.0' in metrics
 
 
+def test_background_work_that_fails_is_logged_and_counted_by_its_name(tmp_path: Path) -> None:
+    lines, metrics = observe(
+        tmp_path, lambda telemetry: telemetry.background_failed("journal", ValueError("why"))
+    )
+    assert (lines[0]["event"], lines[0]["name"]) == ("background_failed", "journal")
+    assert 'gradate_background_failures_total{work="journal"} 1.0' in metrics
+
+
 def test_what_runs_is_told(tmp_path: Path) -> None:
     _, metrics = observe(tmp_path, lambda _telemetry: None)
     assert 'gradate_build_info{python="' in metrics

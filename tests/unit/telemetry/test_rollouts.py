@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.rollouts import begun, evidence
 from webhook.ports.observer import Fix, JournalReport, RolloutStanding
+from webhook.rollout.bars import BarName, BarState
 from webhook.rollout.finding import FindingKind
 from webhook.rollout.life import Phase
 from webhook.rollout.strategy import Mode
@@ -67,6 +68,9 @@ def test_a_rollout_is_shown_with_its_evidence() -> None:
     assert gauges[f"gradate_rollout_phase phase=Progressing {of}"] == 1
     assert gauges[f"gradate_rollout_phase phase=Degraded {of}"] == 0
     assert (gauges[f"gradate_rollout_step {of}"], gauges[f"gradate_rollout_steps {of}"]) == (1, 2)
+    assert gauges[f"gradate_rollout_step_duration_seconds {of}"] == 72 * 3600
+    assert gauges[f"gradate_rollout_step_served_seconds {of}"] == 0
+    assert gauges["gradate_rollout_reason policy=credential-env reason=StepBegun version=1.1.0"] == 1
     assert gauges[f"gradate_rollout_cohort_namespaces {of}"] == 2
     assert gauges[f"gradate_rollout_cohort_ratio {of}"] == 0.05
     assert gauges[f"gradate_rollout_workloads {of}"] == 1_000
@@ -87,6 +91,19 @@ def test_a_rollout_is_shown_with_its_evidence() -> None:
     assert gauges[f"gradate_rollout_interception_ratio {of}"] == 0.75
     assert 0 < gauges[f"gradate_rollout_evaluation_p99_seconds contender=stable {of}"] < 0.001
     assert gauges[f"gradate_rollout_reported_timestamp_seconds {of}"] == 1_700_000_000
+
+
+def test_every_bar_is_in_exactly_one_state() -> None:
+    metrics = Metrics()
+    missing = evidence(1_000, unreviewed=2)
+    show_rollouts(metrics, [RolloutStanding(begun(), missing, cohort=2, namespaces=40)])
+    bars = {name: value for name, value in scrape(metrics).items() if name.startswith("gradate_rollout_bar ")}
+    of = "policy=credential-env"
+    assert bars[f"gradate_rollout_bar bar=falsePositiveRate {of} state=undecided version=1.1.0"] == 1
+    assert bars[f"gradate_rollout_bar bar=falsePositiveRate {of} state=met version=1.1.0"] == 0
+    assert bars[f"gradate_rollout_bar bar=errorRate {of} state=met version=1.1.0"] == 1
+    assert sum(bars.values()) == len(BarName)
+    assert len(bars) == len(BarName) * len(BarState)
 
 
 def test_evidence_that_cannot_be_read_leaves_the_rest_to_be_seen() -> None:

@@ -120,6 +120,17 @@ async def test_broken_files_are_reported_once_and_the_old_certificate_keeps_serv
     assert serving.material.certificate.fingerprint == before
 
 
+async def test_a_failure_stands_until_the_files_are_good_again(folder: CertificateFolder) -> None:
+    reloader = CertificateReloader(serving_from(folder), Heard(), timing=QUICK)
+    good = folder.serving_certificate.read_text()
+    folder.serving_certificate.write_text("half a certifi")
+    await reloader.look()
+    assert reloader.failure is not None
+    folder.serving_certificate.write_text(good)
+    await reloader.look()
+    assert reloader.failure is None
+
+
 async def test_unchanged_files_are_not_loaded_again(folder: CertificateFolder) -> None:
     heard = Heard()
     reloader = CertificateReloader(serving_from(folder), heard, timing=QUICK)
