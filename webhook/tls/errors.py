@@ -5,7 +5,7 @@ TlsError
 ├── InvalidMaterialError    it opens, but holds no usable certificate or key
 ├── KeyMismatchError        key and certificate do not belong together
 ├── CertificateTimeError    expired, or not valid yet
-├── InvalidNameError        neither a DNS name nor an IP address
+├── InvalidNameError        neither a DNS name nor an IP address; no name for a file
 └── AuthorityError          the development CA is missing, or stands in the way
 
 Each message is one line: the file, what is wrong with it, the way out.
@@ -50,7 +50,7 @@ class CertificateTimeError(FileProblemError):
 
 
 class InvalidNameError(TlsError):
-    """A name to certify is neither a DNS name nor an IP address."""
+    """A name to certify is neither a DNS name nor an IP address, or a file cannot be called so."""
 
 
 class AuthorityError(TlsError):

@@ -4,6 +4,7 @@ Owns file names, modes and atomic writes. Must not know what a certificate holds
 """
 
 import os
+import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ from webhook.tls.authority import (
     issue_client,
     issue_serving,
 )
-from webhook.tls.errors import AuthorityError, InvalidMaterialError, UnreadableFileError
+from webhook.tls.errors import AuthorityError, InvalidMaterialError, InvalidNameError, UnreadableFileError
 from webhook.tls.material import CertificateStatus, check_pair, read_certificates, read_key, read_status
 from webhook.tls.names import SubjectNames, parse_names
 
 _KEY_MODE = 0o600
 _CERTIFICATE_MODE = 0o644
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,10 @@ class CertificateFolder:
 
         Raises:
             AuthorityError: there is no usable CA, or the folder cannot be written.
+            InvalidNameError: `file_name` leads elsewhere, or to the files of the CA or the server.
 
         """
+        self._check_file_name(file_name)
         authority = self._load_authority(now)
         pair = issue_client(authority, common_name, now, organizations=organizations, lifetime=lifetime)
         certificate_path, key_path = self.path / f"{file_name}.crt", self.path / f"{file_name}.key"
@@ -123,11 +127,28 @@ class CertificateFolder:
             raise UnreadableFileError(self.path, "it holds no certificate", "run `gradate certs init`")
         return tuple(found)
 
+    def _check_file_name(self, file_name: str) -> None:
+        taken = {self.authority_key.stem, self.serving_key.stem}
+        if not _FILE_NAME.fullmatch(file_name):
+            raise InvalidNameError(
+                f"{file_name!r} is no file name; write letters, digits, - and _, such as client"
+            )
+        if file_name in taken:
+            raise InvalidNameError(
+                f"{file_name!r} names the files of the CA or the server; choose another name"
+            )
+
     def _load_authority(self, now: datetime) -> KeyPair:
         try:
-            check_pair(self.authority_certificate, self.authority_key, now)
+            status = check_pair(self.authority_certificate, self.authority_key, now)
         except UnreadableFileError as error:
             raise AuthorityError(f"{error.path}: {error.problem}; run `gradate certs init` first") from error
+        if not status.is_authority:
+            raise InvalidMaterialError(
+                self.authority_certificate,
+                "it is not the certificate of a CA",
+                "run `gradate certs init --force`",
+            )
         key = read_key(self.authority_key)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise InvalidMaterialError(

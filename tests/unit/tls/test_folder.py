@@ -1,11 +1,12 @@
 import os
+import re
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from webhook.tls.errors import AuthorityError, UnreadableFileError
+from webhook.tls.errors import AuthorityError, InvalidMaterialError, InvalidNameError, UnreadableFileError
 from webhook.tls.folder import CertificateFolder
 from webhook.tls.material import check_pair, read_certificates
 from webhook.tls.names import parse_names
@@ -71,6 +72,21 @@ def test_renew_can_change_the_names(folder: CertificateFolder) -> None:
 def test_renew_without_an_authority_says_to_init_first(tmp_path: Path) -> None:
     with pytest.raises(AuthorityError, match="run `gradate certs init` first"):
         CertificateFolder(tmp_path).renew(NOW)
+
+
+@pytest.mark.parametrize("name", ["../client", "sub/client", "", ".", "tls", "ca", "-x", "a.b"])
+def test_a_client_certificate_never_replaces_other_files(folder: CertificateFolder, name: str) -> None:
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    with pytest.raises(InvalidNameError, match=re.escape(repr(name))):
+        folder.issue_client("kube-apiserver", NOW, file_name=name)
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_a_leaf_in_place_of_the_authority_signs_nothing(folder: CertificateFolder) -> None:
+    folder.authority_certificate.write_bytes(folder.serving_certificate.read_bytes())
+    folder.authority_key.write_bytes(folder.serving_key.read_bytes())
+    with pytest.raises(InvalidMaterialError, match="it is not the certificate of a CA"):
+        folder.renew(NOW)
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
