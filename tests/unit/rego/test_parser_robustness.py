@@ -72,9 +72,9 @@ def test_any_bytes_give_a_module_or_errors(content: bytes) -> None:
 
 def test_ten_megabytes_are_refused_at_once() -> None:
     source = Source("f.rego", "package a\n" + "x := 1\n" * 1_500_000)
-    started = time.perf_counter()
+    started = time.process_time()
 
     (found,) = diagnostics_of(lambda: parse_module(source))
 
     assert "file too large" in found.message
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
