@@ -68,7 +68,7 @@ class Documents:
             node = child
             if has_document(node) and not self._mocks.covers(node.path):
                 return terms.follow(self.call(self._table.rules(node, self._mocks)), ref.path[index + 1 :])
-        if self._mocks.covers(node.path) and node.path:
+        if node.path and self._is_base(node):
             return self._base_document(ref.path, terms)
         return self.call(self._table.extent(node, (), self._mocks))
 

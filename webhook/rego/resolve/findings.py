@@ -4,6 +4,7 @@ Owns the list of findings and their order. Must not know what any check looks fo
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from webhook.rego.errors import (
     COMPILE_ERROR,
@@ -14,6 +15,9 @@ from webhook.rego.errors import (
     Diagnostic,
     Location,
 )
+
+_STAGES: Final = {COMPILE_ERROR: 0, TYPE_ERROR: 1, UNSAFE_VAR_ERROR: 2, RECURSION_ERROR: 3}
+"""OPA stops at the first of these stages that finds something: what it would report comes first."""
 
 
 class Findings:
@@ -42,7 +46,7 @@ class Findings:
         self._found[RECURSION_ERROR, message, location] = None
 
     def raise_any(self, texts: Mapping[str, str]) -> None:
-        """Do nothing when nothing was found; `texts` maps each file to its source, to quote lines from.
+        """Do nothing when nothing was found; `texts` maps each file, in order, to its source to quote lines from.
 
         Raises:
             CompileError: something was found; it carries all of it.
@@ -51,10 +55,16 @@ class Findings:
         if not self._found:
             return
         lines = {location.file: texts.get(location.file, "").splitlines() for _, _, location in self._found}
+        files = {file: index for index, file in enumerate(texts)}
+
+        def order(found: tuple[str, str, Location]) -> tuple[int, int, int, int]:
+            code, _, location = found
+            return _STAGES[code], files.get(location.file, -1), location.row, location.col
+
         raise CompileError(
             tuple(
                 Diagnostic(code, message, location, _line(lines[location.file], location.row))
-                for code, message, location in self._found
+                for code, message, location in sorted(self._found, key=order)
             )
         )
 

@@ -7,7 +7,8 @@ import pytest
 from tests.support.compiled_rego import answer, json_of
 from webhook.rego import ir
 from webhook.rego.ast import Source
-from webhook.rego.compiler import compile_query, load_modules
+from webhook.rego.compiler import compile_query, load_modules, plan_entry_points
+from webhook.rego.program import Program
 from webhook.rego.values import UNDEFINED
 
 LIBRARY = [
@@ -125,3 +126,10 @@ def test_a_segment_known_at_run_time_that_names_nothing_is_undefined() -> None:
     module = 'package test\np := a.b[c] if c := "c"\na.x[c] := "C" if c := "c"\na.b.d := "D"'
 
     assert answer(module) is UNDEFINED
+
+
+def test_a_function_is_no_document() -> None:
+    assert answer("package test\nf(x) := x\np := 1", "data.test") == {"p": 1}
+
+    policy = plan_entry_points(load_modules([Source("a.rego", "package a\nf(x) := x")]), ["data.a.f"])
+    assert Program(policy).evaluate({}) == [UNDEFINED]

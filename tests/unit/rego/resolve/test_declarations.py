@@ -66,7 +66,7 @@ def test_inner_declarations_hide_outer_ones_and_rules(rule: str) -> None:
     assert errors_in(rule) == []
 
 
-def test_everything_wrong_is_reported_at_once_in_order_of_place() -> None:
+def test_everything_wrong_is_reported_at_once_by_stage_and_place() -> None:
     module = """package test
 
 a if { x := 1; x := 2 }
@@ -78,9 +78,9 @@ e if e
 """
     assert [error.split(":")[0] for error in errors_of(module)] == [
         "3 rego_compile_error",
-        "4 rego_unsafe_var_error",
         "5 rego_type_error",
         "6 rego_type_error",
+        "4 rego_unsafe_var_error",
         "8 rego_recursion_error",
     ]
 
