@@ -1,10 +1,13 @@
 """The one composition point: builds the real objects from the settings."""
 
+import asyncio
 import os
 import secrets
 import socket
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,22 +18,29 @@ from webhook.flows.checks import Checks
 from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal
 from webhook.flows.judging import DecisionRules
+from webhook.flows.operator import Announce, Operator
 from webhook.flows.reload import Reloader
 from webhook.flows.starting import Starter
 from webhook.flows.tick import Leader, TickSettings
+from webhook.policy.catalog import override_parameters, read_catalog
 from webhook.policy.metadata import FailureAction
+from webhook.policy.version import PolicyVersion
 from webhook.ports.store import Store, StoreUnavailable
 from webhook.rollout.duration import DAY_NS, SECOND_NS
 from webhook.rollout.strategy import Strategy
 from webhook.rollout.strategy_document import parse_strategy
 from webhook.server.application import Application
 from webhook.server.checks import Health
+from webhook.server.operations import Routes
+from webhook.server.operations_api import OperationsApi
+from webhook.server.serve import RoutesOf
+from webhook.server.token import TokenFile
 from webhook.settings.groups import AdmissionSettings, RolloutSettings, Settings
 from webhook.sources.folder import FolderSource
 from webhook.stores.sqlite.connection import SqliteOptions
 from webhook.stores.sqlite.store import SqliteStore
 from webhook.telemetry import vocabulary
-from webhook.telemetry.process import ProcessTelemetry
+from webhook.telemetry.process import ProcessTelemetry, product_version
 
 
 class SystemClock:
@@ -147,6 +157,76 @@ class Strategies:
     def of(self, policy: str) -> Strategy:
         """Give the strategy of a policy."""
         return self._own.get(policy, self._default)
+
+
+class StoreOperators:
+    """Gives operators on the store of the settings, which is opened for the first of them."""
+
+    def __init__(self, settings: Settings, announce: Announce | None = None) -> None:
+        """Take the settings; `announce` hears of each transition after it is stored.
+
+        Raises:
+            webhook.rollout.errors.InvalidStrategy: a strategy contradicts itself.
+
+        """
+        self._settings = settings
+        self._announce = announce
+        self._strategies = Strategies(settings.rollout)
+        self._opening = asyncio.Lock()
+        self._store: SqliteStore | None = None
+
+    async def open(self, name: str) -> Operator:
+        """Give an operator of this name.
+
+        Raises:
+            webhook.ports.store.StoreError: the store cannot be opened; the next time it is tried again.
+
+        """
+        async with self._opening:
+            if self._store is None:
+                # Opening checks the whole file: not on a loop that may serve admission.
+                self._store = await asyncio.to_thread(open_store, self._settings)
+        operator = Operator(name, self._store, SystemClock(), self._strategies.of, self._load)
+        return operator if self._announce is None else replace(operator, announce=self._announce)
+
+    async def aclose(self) -> None:
+        """Close the store, if it was opened."""
+        if self._store is not None:
+            await self._store.aclose()
+
+    async def _load(self) -> Sequence[PolicyVersion]:
+        policies = self._settings.policies
+        sources = await FolderSource(Path(policies.folder)).read()
+        catalog = await asyncio.to_thread(read_catalog, sources)
+        return override_parameters(catalog, policies.parameters).policies
+
+
+@contextmanager
+def operations_routes(settings: Settings) -> Iterator[RoutesOf]:
+    """Make the routes of the operations API, and its token; without rollouts there is nothing to operate.
+
+    Raises:
+        webhook.server.errors.TokenFileError: the token can be neither made nor read.
+        webhook.rollout.errors.InvalidStrategy: a strategy contradicts itself.
+
+    """
+    if not settings.rollout.enabled:
+        yield lambda _telemetry: ()
+        return
+    token = TokenFile(Path(settings.server.token_file))
+    token.ensure()
+    opened: list[StoreOperators] = []
+
+    def routes(telemetry: ProcessTelemetry) -> Routes:
+        operators = StoreOperators(settings, telemetry.rollout_changed)
+        opened.append(operators)
+        return OperationsApi(operators.open, token, settings.server.operations_user, product_version()).routes
+
+    try:
+        yield routes
+    finally:
+        for operators in opened:
+            asyncio.run(operators.aclose())
 
 
 def open_store(settings: Settings) -> SqliteStore:

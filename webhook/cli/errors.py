@@ -2,6 +2,7 @@
 
 from webhook.admission.errors import AdmissionError
 from webhook.engines.errors import EngineError
+from webhook.flows.operation_errors import OperationError
 from webhook.policy.errors import PolicyError
 from webhook.ports.source import SourceError
 from webhook.ports.store import StoreError
@@ -12,6 +13,11 @@ from webhook.settings.errors import SettingsError
 from webhook.telemetry.errors import TelemetryError
 from webhook.tls.errors import TlsError
 
+
+class CommandError(Exception):
+    """A command cannot do what it was told; the message says why, and the way out."""
+
+
 EXIT_FAILED = 1
 """A check ran and said no: a test failed, a rollout is degraded."""
 EXIT_MISUSE = 2
@@ -19,7 +25,9 @@ EXIT_MISUSE = 2
 
 EXPECTED_ERRORS = (
     AdmissionError,
+    CommandError,
     EngineError,
+    OperationError,
     PolicyError,
     RegoError,
     ServerError,

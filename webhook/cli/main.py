@@ -7,13 +7,14 @@ import click
 
 from webhook.cli.certs import certs
 from webhook.cli.config import config
-from webhook.cli.errors import EXIT_MISUSE, EXPECTED_ERRORS
+from webhook.cli.errors import EXIT_FAILED, EXIT_MISUSE, EXPECTED_ERRORS
 from webhook.cli.eval import eval_
 from webhook.cli.policies import policies
 from webhook.cli.serve import serve
 from webhook.cli.simulate import simulate_command
 from webhook.cli.test import test
 from webhook.cli.webhook_config import webhook_config
+from webhook.flows.operation_errors import OperationRefused
 
 _INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
@@ -32,10 +33,12 @@ for _command in (serve, policies, test, eval_, simulate_command, certs, config, 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a check failed, 2 misuse or a bad environment."""
+    """Run the command line and exit: 0 done, 1 a check failed or a verb was refused, 2 misuse or a bad environment."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         gradate.main(args=words, prog_name="gradate")
+    except OperationRefused as error:
+        _fail(str(error), EXIT_FAILED)
     except EXPECTED_ERRORS as error:
         _fail(str(error), EXIT_MISUSE)
     except KeyboardInterrupt:

@@ -20,6 +20,7 @@ FLAGS: Mapping[str, KeyPath] = {
     "tls_key": ("server", "tlsKey"),
     "client_ca": ("server", "clientCa"),
     "store": ("store", "path"),
+    "token_file": ("server", "tokenFile"),
     "workers": ("server", "workers"),
 }
 """Which setting each flag sets."""

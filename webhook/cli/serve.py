@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from webhook.cli.options import config_option, policies_option, read_settings
-from webhook.compose import BuildApplication
+from webhook.compose import BuildApplication, operations_routes
 from webhook.server.address import ListenAddress
 from webhook.server.serve import serve as serve_application
 
@@ -24,12 +24,16 @@ from webhook.server.serve import serve as serve_application
 @click.option("--tls-key", metavar="FILE", help="Serving key. [default: certs/tls.key]")
 @click.option("--client-ca", metavar="FILE", help="Require client certificates that this CA signed.")
 @click.option("--store", metavar="FILE", help="SQLite store. [default: data/gradate.db]")
+@click.option("--token-file", metavar="FILE", help="Token of the operations API. [default: data/token]")
 @click.option("--workers", type=int, metavar="N", help="Processes that share the port. [default: 1]")
 def serve(config_path: Path | None, **flags: Any) -> None:
     """Serve admission over HTTPS, and probes and metrics beside it, until SIGTERM."""
     settings = read_settings(config_path, flags).settings
-    serve_application(settings.server, settings.telemetry, BuildApplication(settings), announce=_announce)
+    build = BuildApplication(settings)
 
+    def announce(admission: ListenAddress, operations: ListenAddress) -> None:
+        token = f", token in {settings.server.token_file}" if settings.rollout.enabled else ""
+        click.echo(f"admission on https://{admission}, operations on http://{operations}{token}", err=True)
 
-def _announce(admission: ListenAddress, operations: ListenAddress) -> None:
-    click.echo(f"admission on https://{admission}, operations on http://{operations}", err=True)
+    with operations_routes(settings) as routes:
+        serve_application(settings.server, settings.telemetry, build, routes=routes, announce=announce)

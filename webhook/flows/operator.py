@@ -11,13 +11,17 @@ import msgspec
 
 from webhook.flows.governance import stored_version
 from webhook.flows.operation_errors import InvalidField, OperationRefused, UnknownName, unknown
+from webhook.policy.errors import PolicyError
 from webhook.policy.version import PolicyVersion
 from webhook.ports.clock import Clock
+from webhook.ports.source import SourceError
 from webhook.ports.store import NotInStore, Store, StoredVersion
-from webhook.rollout.life import Rollout, RolloutId, Transition
+from webhook.rollout.life import ENGINE, Rollout, RolloutId, Transition
 from webhook.rollout.strategy import Strategy
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
+_LONGEST_NAME = 128
+_SIGNALS = "signal:"
 _SHOWN_DIGEST = len("sha256:") + 12
 
 
@@ -27,6 +31,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unkn
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base of what is answered; times are UTC, durations are written as Kubernetes writes them."""
+
+
+Announce = Callable[[Transition, Rollout], None]
+"""Hears of a transition after it is stored."""
 
 
 async def _load_nothing() -> Sequence[PolicyVersion]:
@@ -49,8 +57,21 @@ class Operator:
     """Gives the strategy of a policy by name."""
     loaded: Callable[[], Awaitable[Sequence[PolicyVersion]]] = _load_nothing
     """Gives what the policy files hold now; raises PolicyError or SourceError."""
-    announce: Callable[[Transition, Rollout], None] = _tell_nobody
-    """Hears of each transition after it is stored."""
+    announce: Announce = _tell_nobody
+
+
+def require_person(name: str) -> str:
+    """Refuse names that stand for the engine or a signal, and what is no name.
+
+    Raises:
+        OperationRefused: nobody may act under it.
+
+    """
+    if not name.isprintable() or not name.strip() or len(name) > _LONGEST_NAME:
+        raise OperationRefused(f"a user's name is 1 to {_LONGEST_NAME} printable characters")
+    if name == ENGINE or name.startswith(_SIGNALS):
+        raise OperationRefused(f"{name} is no person; act under a name of your own, with --user")
+    return name
 
 
 async def known_policies(store: Store) -> set[str]:
@@ -95,11 +116,13 @@ async def known_versions(operator: Operator, policy: str) -> Sequence[StoredVers
 
     Raises:
         UnknownName: there is no such policy.
-        PolicyError, SourceError: the files cannot be read.
 
     """
     stored = list(await operator.store.versions(policy))
-    loaded = list(await operator.loaded())
+    try:
+        loaded = list(await operator.loaded())
+    except (PolicyError, SourceError):
+        loaded = []  # what is stored can be told all the same
     for version in loaded:
         if version.name == policy and version.digest not in {known.digest for known in stored}:
             stored.insert(0, stored_version(version, operator.clock.now_ns()))

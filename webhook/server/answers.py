@@ -29,6 +29,13 @@ class ErrorCode(enum.StrEnum):
     INTERNAL = "internal"
     DEADLINE_EXCEEDED = "deadline_exceeded"
 
+    # Of the operations API only.
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    CONFLICT = "conflict"
+    INVALID_FIELD = "invalid_field"
+    UNAVAILABLE = "unavailable"
+
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with a request, for its sender."""

@@ -4,7 +4,8 @@ ServerError
 ├── ListenAddressError    the address cannot be parsed, or is not one of this machine
 ├── AddressInUseError     another process listens there
 ├── AddressForbiddenError this user may not listen there
-└── WorkerStartError      the worker processes cannot start, so a supervisor gives up
+├── WorkerStartError      the worker processes cannot start, so a supervisor gives up
+└── TokenFileError        the token of the operations API cannot be read or made
 
 Each message is one line: what is wrong, the way out.
 """
@@ -28,3 +29,7 @@ class AddressForbiddenError(ServerError):
 
 class WorkerStartError(ServerError):
     """The worker processes cannot start."""
+
+
+class TokenFileError(ServerError):
+    """The token of the operations API cannot be read or made, or others may read it."""

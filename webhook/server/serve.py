@@ -27,6 +27,12 @@ _ALONE = "0"
 _SUPERVISOR = "supervisor"
 Announce = Callable[[ListenAddress, ListenAddress], None]
 """Hears where admission and operations listen, once both addresses are bound."""
+RoutesOf = Callable[[ProcessTelemetry], Routes]
+"""Gives routes that announce what they change to the telemetry of their process."""
+
+
+def _no_routes(_telemetry: ProcessTelemetry) -> Routes:
+    return ()
 
 
 def serve(
@@ -34,7 +40,7 @@ def serve(
     telemetry: TelemetrySettings,
     build: Build,
     *,
-    routes: Routes = (),
+    routes: RoutesOf = _no_routes,
     announce: Announce | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
@@ -43,7 +49,7 @@ def serve(
         settings: of the server.
         telemetry: settings of telemetry.
         build: builds the application, in each process that serves; with several workers it must be picklable.
-        routes: of the operations listener, beside probes and metrics.
+        routes: gives those of the operations listener, beside probes and metrics, in the process that owns it.
         announce: hears the addresses.
 
     Raises:
@@ -75,7 +81,7 @@ async def _serve_alone(
     settings: ServerSettings,
     telemetry_settings: TelemetrySettings,
     build: Build,
-    routes: Routes,
+    routes: RoutesOf,
     announce: Announce | None,
 ) -> None:
     serving = load_serving_context(settings)
@@ -107,7 +113,7 @@ async def _supervise(
     settings: ServerSettings,
     telemetry_settings: TelemetrySettings,
     build: Build,
-    routes: Routes,
+    routes: RoutesOf,
     announce: Announce | None,
 ) -> None:
     # Workers load their certificates themselves; a mistake shows here, before there are any.
@@ -132,7 +138,7 @@ async def _operate(
     settings: ServerSettings,
     telemetry: ProcessTelemetry,
     cast: _Cast,
-    routes: Routes,
+    routes: RoutesOf,
     announce: Announce | None,
 ) -> None:
     """Play a role beside the operations listener, until a signal says stop."""
@@ -142,7 +148,9 @@ async def _operate(
         bound = stack.enter_context(bind(address, setting="--operations-listen"))
         telemetry.take_over_logging()
         role = cast(telemetry, Exposition())
-        operations = OperationsListener(bound, address, (*probe_routes(role.look, role.render), *routes))
+        operations = OperationsListener(
+            bound, address, (*probe_routes(role.look, role.render), *routes(telemetry))
+        )
         await operations.start()
         stack.push_async_callback(operations.stop)
         if announce is not None:

@@ -25,6 +25,10 @@ class ServerSettings(Group, frozen=True, kw_only=True):
     """Address of the admission listener (HTTPS)."""
     operations_listen: ListenAddress = "127.0.0.1:8080"
     """Address of probes, metrics and the operations API (plain HTTP)."""
+    token_file: str = "data/token"  # noqa: S105 - a path
+    """Bearer token of the operations API; made at the first start, readable by its owner only."""
+    operations_user: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] = "operator"
+    """Who is recorded for callers of the operations API that send no `X-Gradate-User`."""
     tls_cert: str = "certs/tls.crt"
     """Serving certificate and its chain, PEM."""
     tls_key: str = "certs/tls.key"
