@@ -27,6 +27,7 @@ from webhook.rego.plan.documents import Documents, is_function
 from webhook.rego.plan.functions import FunctionTable, Node
 from webhook.rego.plan.mocks import ConstantMock, FunctionMock, Mock, Mocks, VariableMock
 from webhook.rego.plan.negation import Hoisting
+from webhook.rego.plan.solutions import Solutions
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
 from webhook.rego.resolve.operators import BUILTIN_ARITIES, INTERNAL_PRINT, builtin_name
@@ -260,44 +261,16 @@ class Bodies:
         """Plan a statement with `with`; its solutions outlive the replacement."""
         writer, terms = self._writer, self.terms
         changed, documents = self._replaced(expr.replacements)
-        done = writer.local()
-        before = set(terms.bound)
-        names = [name for name in sorted(Mentions(expr).direct) if name not in before]
-        location = writer.location
-        writer.emit(ir.ResetLocal(done, location=location))
-        rows = writer.local()
-        rows_at = ir.MakeArray(rows, location=location)
-        found: dict[str, ir.Operand] = {}
-        loops = 0
+        solutions = Solutions(writer, sorted(Mentions(expr).direct - terms.bound.keys()))
 
-        def plain() -> None:
-            nonlocal loops
+        def fill() -> None:
             depth = writer.depth
             inner = Expr(expr.terms, False, (), location=expr.location)
             changed.continue_from(self).statement(inner)
-            loops = writer.depth - depth
-            found.update((name, terms.bound[name]) for name in names if name in terms.bound)
-            writer.emit(ir.AssignVar(ir.Constant(True), done, location=location))
-            if loops:
-                row = writer.local()
-                writer.emit(ir.MakeArray(row, len(found), location=location))
-                for operand in found.values():
-                    writer.emit(ir.ArrayAppend(row, operand, location=location))
-                writer.emit(ir.ArrayAppend(rows, row, location=location))
+            solutions.keep(terms.bound, several=writer.depth > depth)
 
-        block = writer.block(terms.scoped(_nested(writer, documents, plain)))
-        if loops:
-            writer.emit(rows_at)
-        writer.emit(ir.BlockStatement((block,), location=location))
-        writer.emit(ir.IsDefined(done, location=location))
-        if not loops:
-            terms.bound.update(found)
-            return
-        _, row = writer.loop(rows)
-        for index, name in enumerate(found):
-            value = writer.local()
-            writer.emit(ir.Dot(row, ir.Constant(index), value, location=location))
-            terms.bound[name] = value
+        block = writer.block(terms.scoped(_nested(writer, documents, fill)))
+        terms.bound.update(solutions.outlive(block))
 
     def _replaced(self, replacements: tuple[With, ...]) -> tuple[Bodies, list[_Document]]:
         """Give the planner for what the replacements govern, and the documents to be replaced around it."""
