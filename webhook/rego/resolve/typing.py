@@ -22,7 +22,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.builtins.registry import BUILTINS
-from webhook.rego.builtins.signatures import ANY, ArrayOf, ObjectOf, OneOf, SetOf, Type, unifies
+from webhook.rego.builtins.signatures import ANY, ArrayOf, ObjectOf, OneOf, Parameter, SetOf, Type, unifies
 from webhook.rego.errors import Location
 from webhook.rego.resolve.environment import Environment, TypeNode
 from webhook.rego.resolve.findings import Findings
@@ -157,32 +157,27 @@ class _BodyCheck:
 
     def _call(self, call: Call, name: str, location: Location, *, suppressed: bool) -> None:
         builtin = BUILTINS.get(name)
+        function = self._environment.reference(call.operator) if builtin is None else None
         if builtin is not None:
-            wanted: list[Type] = list(builtin.arguments)
-            shown = [parameter_text(parameter) for parameter in builtin.parameters]
-            if not builtin.void:
-                wanted.append(builtin.result.type)
-                shown.append(parameter_text(builtin.result))
+            parameters = [*builtin.parameters] if builtin.void else [*builtin.parameters, builtin.result]
+            wanted = [parameter.type for parameter in parameters]
             wanted += [builtin.variadic or ANY] * (len(call.args) - len(wanted))
-        else:
-            function = self._environment.reference(call.operator)
-            if not isinstance(function, FunctionType):
-                # A rule without parameters can be called, as in OPA, when no single type is known of its value.
-                if function is not None and not isinstance(function, OneOf):
-                    self._findings.mistype(f"undefined function {term_text(call.operator)}", location)
-                self._widen_all(call)
-                return
+        elif isinstance(function, FunctionType):
+            parameters = [Parameter("", type_) for type_ in (*function.arguments, function.result)]
             wanted = [*function.arguments, function.result]
-            shown = [str(type_) for type_ in wanted]
+        else:
+            # A rule without parameters can be called, as in OPA, when no single type is known of its value.
+            if function is not None and not isinstance(function, OneOf):
+                self._findings.mistype(f"undefined function {term_text(call.operator)}", location)
+            self._widen_all(call)
+            return
         pairs = zip(call.args, wanted, strict=False)
         if all(self._unify_one(argument, type_) for argument, type_ in pairs):
             return
         have = [self._environment.type_of(argument) for argument in call.args]
-        if suppressed and None in have:
-            return
-        self._findings.mistype(
-            f"{term_text(call.operator)}: invalid argument(s){_details(have, shown)}", location
-        )
+        if not (suppressed and None in have):
+            details = _details(have, list(map(parameter_text, parameters)))
+            self._findings.mistype(f"{term_text(call.operator)}: invalid argument(s){details}", location)
 
     def _widen_all(self, call: Call) -> None:
         for argument in call.args:
