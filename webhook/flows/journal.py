@@ -77,6 +77,7 @@ class Journal:
         self._open = TrialQueue(limits.open_trials, limits.queue_bytes)
         self._settled = TrialQueue(limits.settled_trials, limits.queue_bytes)
         self._awake = asyncio.Event()
+        self._idle = False
         self._hurry = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._pace = Pace(clock, limits.pace)
@@ -98,7 +99,8 @@ class Journal:
         queue = self._settled if _is_settled(trial) else self._open
         if self._pending.is_full or not queue.put(trial, self._clock.now_ns()):
             self._drop(trial)
-        elif not self._awake.is_set():
+        elif self._idle:
+            self._idle = False
             self._awake.set()
 
     def saw_namespace(self, namespace: str) -> None:
@@ -155,14 +157,15 @@ class Journal:
         while True:
             if not len(self._settled) and not len(self._open):
                 self._awake.clear()
+                self._idle = True
                 await self._awake.wait()
                 # The answer that the trial stems from goes out first: it may need two turns of the loop.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
+                self._pace.resume()
             queue = self._settled if len(self._settled) else self._open
-            began_ns = self._clock.monotonic_ns()
             await self._take(*queue.take())
-            await self._pace.step_aside(self._clock.monotonic_ns() - began_ns)
+            await self._pace.step_aside()
 
     async def _take(self, trial: Trial, at_ns: int) -> None:
         if _is_malformed(trial):

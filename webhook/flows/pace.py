@@ -6,6 +6,8 @@ times its length, so that the work gets a small share; on one that is overloaded
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from webhook.ports.clock import Clock
@@ -17,8 +19,8 @@ class PaceLimits:
     """What counts as busy, and what follows."""
 
     prompt_ns: int = MILLISECOND_NS
-    """A loop that is back within this is idle; a slice that takes longer is itself a burden."""
-    late_ns: int = 20 * MILLISECOND_NS
+    """A loop that is back within this is idle; a slice that computes for longer is itself a burden."""
+    late_ns: int = 50 * MILLISECOND_NS
     """A loop that is back only after this is overloaded."""
     rest_factor: int = 19
     """Length of a rest on a busy loop, in slices: the work gets a twentieth of the time."""
@@ -30,19 +32,33 @@ class PaceLimits:
 class Pace:
     """Steps aside after each slice of work."""
 
-    __slots__ = ("_clock", "_limits")
+    __slots__ = ("_clock", "_computed_ns", "_limits", "_resumed_ns")
 
-    def __init__(self, clock: Clock, limits: PaceLimits) -> None:
+    def __init__(
+        self, clock: Clock, limits: PaceLimits, computed_ns: Callable[[], int] = time.thread_time_ns
+    ) -> None:
+        """Take a clock for the loop, and one that tells how long this thread has computed.
+
+        Who waits, for another process or for the processor, is no burden to the loop.
+        """
         self._clock = clock
         self._limits = limits
+        self._computed_ns = computed_ns
+        self._resumed_ns = computed_ns()
 
-    async def step_aside(self, spent_ns: int) -> None:
-        """Let everybody else go first, for as long as they need; `spent_ns` is the length of the slice before."""
+    def resume(self) -> None:
+        """Begin a slice after a pause of the worker's own."""
+        self._resumed_ns = self._computed_ns()
+
+    async def step_aside(self) -> None:
+        """Let everybody else go first, for as long as they need, and begin the next slice."""
+        spent_ns = self._computed_ns() - self._resumed_ns
         left_ns = self._clock.monotonic_ns()
         await asyncio.sleep(0)
         rest_seconds = self.rest_seconds(spent_ns, self._clock.monotonic_ns() - left_ns)
         if rest_seconds:
             await asyncio.sleep(rest_seconds)
+        self.resume()
 
     def rest_seconds(self, spent_ns: int, waited_ns: int) -> float:
         """Give the length of the rest after a slice when the loop took this long to come back."""

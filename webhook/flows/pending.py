@@ -43,7 +43,7 @@ class PendingEvidence:
     def __init__(self, limits: PendingLimits) -> None:
         self._limits = limits
         self._findings: dict[FindingId, Finding] = {}
-        self._workloads: set[SeenWorkload] = set()
+        self._workloads: set[tuple[str, WorkloadDigest]] = set()
         self._namespaces: set[str] = set()
         self._known_workloads = RecentSet(limits.remembered_workloads)
         self._known_namespaces = RecentSet(limits.remembered_namespaces)
@@ -66,7 +66,7 @@ class PendingEvidence:
 
     def see_workload(self, version: str, workload: WorkloadDigest) -> None:
         """Note that a version was evaluated on a workload."""
-        seen = SeenWorkload(version, workload)
+        seen = (version, workload)
         if seen not in self._known_workloads and seen not in self._workloads:
             self._workloads.add(seen)
             self._measure()
@@ -94,7 +94,7 @@ class PendingEvidence:
             replica,
             at_ns,
             tuple(self._findings.values()),
-            tuple(self._workloads),
+            tuple(SeenWorkload(version, workload) for version, workload in self._workloads),
             counters,
             frozenset(self._namespaces),
         )
@@ -105,7 +105,7 @@ class PendingEvidence:
     def confirm(self) -> None:
         """Hear that the batch that was taken is stored."""
         if self._sent is not None:
-            self._known_workloads.update(self._sent.workloads)
+            self._known_workloads.update((seen.version, seen.workload) for seen in self._sent.workloads)
             self._known_namespaces.update(self._sent.namespaces)
         self._sent = None
         self._measure()
@@ -119,7 +119,7 @@ class PendingEvidence:
         for finding in later.values():
             known = self._findings.get(finding.id)
             self._findings[finding.id] = finding if known is None else _join(known, finding)
-        self._workloads.update(sent.workloads)
+        self._workloads.update((seen.version, seen.workload) for seen in sent.workloads)
         self._namespaces.update(sent.namespaces)
         self._measure()
 

@@ -11,6 +11,7 @@ Sources: https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/d
 plug-ins ServiceAccount, DefaultTolerationSeconds, Priority beside it.
 """
 
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -27,6 +28,11 @@ _CRON_STAMP = re.compile(r"-\d{8,10}$")  # the CronJob controller appends the sc
 _NODE_TAINTS = "node.kubernetes.io/"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _DROPPED = object()
+_ANY_TOKEN_NAME = re.compile(rb'"kube-api-access-[a-z0-9]{5}"')
+_TOKEN_NAME = b'"kube-api-access-00000"'
+_LARGEST_REMEMBERED_BYTES = 16 * 1024
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 _POD_DEFAULTS: Mapping[str, Any] = {
     "dnsPolicy": "ClusterFirst",
@@ -90,10 +96,18 @@ def owner_of(kind: str, metadata: Mapping[str, Any]) -> Owner:
 
 def workload_digest(namespace: str, owner: Owner, spec: Any) -> WorkloadDigest:
     """Digest what identifies a workload: namespace, owner and normalised Pod spec; 32 hexadecimal digits."""
-    document = msgspec.json.encode(
-        [namespace, str(owner), normalise_spec(spec, owner)], order="deterministic"
-    )
-    return WorkloadDigest(hashlib.blake2b(document, digest_size=16).hexdigest())
+    # The Pods of a workload are alike but for the name of one volume, so most digests are remembered ones.
+    document = _ANY_TOKEN_NAME.sub(_TOKEN_NAME, _encode([namespace, owner.kind, owner.name, spec]))
+    digest = _digest if len(document) <= _LARGEST_REMEMBERED_BYTES else _digest.__wrapped__
+    return digest(document)
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(document: bytes) -> WorkloadDigest:
+    namespace, kind, name, spec = _decode(document)
+    owner = Owner(kind, name)
+    normal = msgspec.json.encode([namespace, str(owner), normalise_spec(spec, owner)], order="deterministic")
+    return WorkloadDigest(hashlib.blake2b(normal, digest_size=16).hexdigest())
 
 
 def normalise_spec(spec: Any, owner: Owner) -> Any:

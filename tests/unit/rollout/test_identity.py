@@ -252,3 +252,15 @@ def test_the_normal_form_is_its_own_normal_form(spec: Any) -> None:
 )  # fmt: skip
 def test_a_name_of_another_type_stays_as_it_is(spec: Any) -> None:
     assert normalise_spec(spec, WEB) == spec
+
+
+def test_a_remembered_digest_is_the_one_that_was_worked_out() -> None:
+    def spec(padding: int) -> dict[str, Any]:
+        return {**TEMPLATE, "nodeSelector": {"zone": "x" * padding}}
+
+    for padding in (0, 100_000):
+        digests = {workload_digest("ns", WEB, spec(padding)) for _ in range(3)}
+        assert len(digests) == 1
+        assert digests.isdisjoint({workload_digest("ns", WEB, spec(padding + 1))})
+        assert digests.isdisjoint({workload_digest("other", WEB, spec(padding))})
+        assert digests.isdisjoint({workload_digest("ns", Owner("Job", "web"), spec(padding))})

@@ -1,0 +1,276 @@
+"""What a rollout in progress costs requests, and how fast the journal is.
+
+Two parts, each in one run. First the pieces in one process: the offer on the path of a request, and the work that
+follows it. Then real servers over TLS, the same requests with and without a rollout in progress, in turns, so that a
+slow phase of the machine hits both alike.
+"""
+
+import asyncio
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from bench.local_server import HOST, ROOT, LocalServer, free_ports, issue_certificates, run_server
+from bench.review import build_review
+from tests.support.clocks import SystemClock
+from tests.support.flows import HeldSnapshot, MemoryObserver
+from tests.support.memory_store import MemoryStore
+from tests.support.rehearsal import rolling_out
+from webhook.admission.review import decode_review
+from webhook.engines.compiled import compile_policy
+from webhook.flows.decide import Decider
+from webhook.flows.journal import Journal, JournalLimits
+from webhook.flows.judging import DecisionRules
+from webhook.flows.trial import Trial
+from webhook.policy.catalog import read_catalog
+from webhook.policy.version import Digest
+from webhook.rego.ast import Source
+from webhook.rollout.route import route_of
+from webhook.rollout.strategy import Mode
+from webhook.tls.folder import CertificateFolder
+
+POLICY = "credential_env.rego"
+STEPS: Mapping[str, Sequence[dict[str, Any]]] = {
+    "enforce": ({"mode": "enforce", "percent": 5, "duration": "72h"}, {"mode": "enforce", "percent": 100}),
+    "shadow": ({"mode": "shadow", "percent": 100, "duration": "72h"}, {"mode": "enforce", "percent": 100}),
+}
+NONE = "none"
+_STEP_BUDGET = 2_000_000
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", default=7, show_default=True, help="Turns of each server under each load.")
+@click.option("--duration", default=2.0, show_default=True, help="Seconds of each turn.")
+@click.option(
+    "--connections", default=[1, 8], multiple=True, show_default=True, help="Keep-alive connections."
+)
+@click.option("--pieces-only", is_flag=True, help="Leave the servers out.")
+def main(*, rounds: int, duration: float, connections: Sequence[int], pieces_only: bool) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    for name, figure in uvloop.run(measure_pieces()).items():
+        console.print(f"{name:<58} {figure}")
+    if pieces_only:
+        return
+    with tempfile.TemporaryDirectory(prefix="gradate-bench-") as folder, ExitStack() as stack:
+        certificates = issue_certificates(Path(folder) / "certs")
+        servers = {
+            name: stack.enter_context(_serve(Path(folder) / name, certificates, name))
+            for name in (NONE, *STEPS)
+        }
+        for load in connections:
+            turns: dict[str, list[Mapping[str, float]]] = {name: [] for name in servers}
+            with console.status(f"{load} connections"):
+                for _ in range(rounds):
+                    for name, server in servers.items():
+                        turns[name].append(_load(server, load, duration))
+            _print(console, load, turns, servers)
+
+
+# The pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One decider with its journal, in this process."""
+
+    decider: Decider
+    journal: Journal
+
+
+def _stage(mode: Mode, limits: JournalLimits) -> Stage:
+    clock = SystemClock()
+    rollout = rolling_out(mode)
+    route = route_of(rollout.stable, rollout)
+    text = (ROOT / "policies" / POLICY).read_text()
+    loaded = []
+    for digest, marker in ((rollout.stable, ""), (rollout.candidate, "# a new version\n")):
+        (version,) = read_catalog([Source(POLICY, text + marker)]).policies
+        version = replace(version, digest=Digest(digest or ""))
+        loaded.append((version, compile_policy(version, _STEP_BUDGET), route))
+    journal = Journal(MemoryStore(), clock, MemoryObserver(), "bench", limits)
+    return Stage(Decider(HeldSnapshot(*loaded), DecisionRules(), clock, journal), journal)
+
+
+class _Keeper:
+    """A sink that only keeps, to time what the journal does with it."""
+
+    def __init__(self) -> None:
+        self.trials: list[Trial] = []
+        self.offer: Callable[[Trial], None] = self.trials.append
+
+    def saw_namespace(self, namespace: str) -> None:
+        pass
+
+    def used_exception(self, identity: str) -> None:
+        pass
+
+
+async def measure_pieces() -> dict[str, str]:
+    figures: dict[str, str] = {}
+    gc.freeze()
+    for mode in (Mode.SHADOW, Mode.ENFORCE):
+        stage = _stage(mode, JournalLimits(open_trials=10**9, queue_bytes=10**12))
+        trials = await _trials(stage, 2_000)
+        figures[f"offer, {mode}"] = f"{_time(stage.journal.offer, trials) / 1000:.2f} µs"
+        full = _stage(mode, JournalLimits(open_trials=1))
+        figures[f"offer that is shed, {mode}"] = f"{_time(full.journal.offer, trials) / 1000:.2f} µs"
+        figures[f"work off one trial, {mode}"] = f"{await _work_off(stage) / 1000:.1f} µs"
+    return figures
+
+
+async def _trials(stage: Stage, count: int) -> list[Trial]:
+    body, keeper = build_review(), _Keeper()
+    stage.decider._sink = keeper  # noqa: SLF001  the decider itself is not what is timed
+    for _ in range(count):
+        await stage.decider.validate(decode_review(body), time.monotonic_ns() + 10**10)
+    return keeper.trials
+
+
+def _time(take: Callable[[Trial], None], trials: Sequence[Trial]) -> float:
+    best = float("inf")
+    chunk = len(trials) // 10
+    for start in range(0, len(trials), chunk):
+        began = time.thread_time_ns()
+        for trial in trials[start : start + chunk]:
+            take(trial)
+        best = min(best, (time.thread_time_ns() - began) / chunk)
+    return best
+
+
+async def _work_off(stage: Stage) -> float:
+    """Give the processor time that the journal takes for one trial, stepping aside included, in nanoseconds."""
+    count = stage.journal.waiting
+    began = time.thread_time_ns()
+    running = asyncio.create_task(stage.journal.run())
+    while stage.journal.waiting:  # noqa: ASYNC110  the journal tells nobody when it is done
+        await asyncio.sleep(0.001)
+    spent = time.thread_time_ns() - began
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return spent / count
+
+
+# Real servers
+
+
+@contextmanager
+def _serve(folder: Path, certificates: CertificateFolder, rollout: str) -> Iterator[LocalServer]:
+    policies = folder / "policies"
+    policies.mkdir(parents=True)
+    for path in (ROOT / "policies").glob("*.rego"):
+        (policies / path.name).write_text(path.read_text())
+    port, operations = free_ports(2)
+    settings = {
+        "rollout": {"strategy": {"steps": list(STEPS.get(rollout, STEPS["enforce"]))}, "tickSeconds": 0.2}
+    }
+    (folder / "gradate.yaml").write_text(yaml.safe_dump(settings))
+    command = [
+        *(str(Path(sys.executable).with_name("gradate")), "serve", "--config", str(folder / "gradate.yaml")),
+        *("--policies", str(policies)),
+        *("--listen", f"{HOST}:{port}", "--operations-listen", f"{HOST}:{operations}"),
+        *("--tls-cert", str(certificates.serving_certificate), "--tls-key", str(certificates.serving_key)),
+        *("--store", str(folder / "state.db")),
+    ]
+    with run_server(command, folder, certificates, port=port, probe_port=operations) as server:
+        _load(server, 1, 1.5)  # a namespace has to be known before there is a cohort
+        if rollout != NONE:
+            path = policies / POLICY
+            path.write_text(path.read_text() + "\n# a new version\n")
+            _await_rollout(server)
+        yield server
+
+
+def _await_rollout(server: LocalServer) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if any(
+            'phase="Progressing"' in line and line.endswith(" 1.0")
+            for line in _scrape(server, "gradate_rollout_phase")
+        ):
+            return
+        time.sleep(0.1)
+    raise click.ClickException("the rollout did not begin")
+
+
+def _scrape(server: LocalServer, name: str) -> list[str]:
+    with urllib.request.urlopen(f"http://{HOST}:{server.operations_port}/metrics") as response:
+        return [line for line in response.read().decode().splitlines() if line.startswith(name)]
+
+
+def _sum(server: LocalServer, name: str) -> int:
+    return round(sum(float(line.rpartition(" ")[2]) for line in _scrape(server, name)))
+
+
+def _load(server: LocalServer, connections: int, duration: float) -> Mapping[str, float]:
+    command = [
+        *(
+            sys.executable,
+            "-m",
+            "bench.load",
+            "--port",
+            str(server.port),
+            "--authority",
+            str(server.authority),
+        ),
+        *("--connections", str(connections), "--warm-up", "0.3", "--duration", str(duration)),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise click.ClickException(done.stderr.strip())
+    figures: Mapping[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def _print(
+    console: Console,
+    load: int,
+    turns: Mapping[str, Sequence[Mapping[str, float]]],
+    servers: Mapping[str, LocalServer],
+) -> None:
+    table = Table(title=f"{load} connections; median of {len(turns[NONE])} turns; ratios turn by turn")
+    table.add_column("rollout")
+    for heading in (
+        "p50 ms",
+        "of none",
+        "p99 ms",
+        "of none",
+        "requests/s",
+        "of none",
+        "trials",
+        "shed",
+        "MiB",
+    ):
+        table.add_column(heading, justify="right")
+    for name, figures in turns.items():
+        cells = [name]
+        for key, scale in (("p50_us", 1000), ("p99_us", 1000), ("per_second", 1)):
+            ratios = [one[key] / none[key] for one, none in zip(figures, turns[NONE], strict=True)]
+            value = statistics.median(figure[key] for figure in figures) / scale
+            cells += [f"{value:.3f}" if scale > 1 else f"{value:,.0f}", f"{statistics.median(ratios):.2f}"]
+        server = servers[name]
+        cells += [
+            f"{_sum(server, counter):,}"
+            for counter in ("gradate_trials_total", "gradate_trials_dropped_total")
+        ]
+        table.add_row(*cells, f"{server.resident_mib():.0f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
