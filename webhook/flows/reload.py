@@ -25,6 +25,10 @@ from webhook.rollout.policy_exception import PolicyException
 
 # Longer than any request may take, so nobody evaluates on what is closed.
 _RETIREMENT_SECONDS = 60.0
+_NO_POLICY = (
+    "the policy folder holds no policy; put a .rego file with deny, warn, violation or patch rules into it, "
+    "or name another folder with --policies"
+)
 
 
 class Reloader:
@@ -73,7 +77,7 @@ class Reloader:
 
         Raises:
             SourceError: the source cannot be read.
-            PolicyError: a policy is broken.
+            PolicyError: a policy is broken, or there is none.
             StoreError: there is no last good state, and the store cannot be read.
 
         """
@@ -86,7 +90,9 @@ class Reloader:
                 await self._build(catalog)
             except (SourceError, PolicyError) as error:
                 self.failure = str(error)
-                self._observer.reload_failed(self.failure)
+                if self._current.generation:
+                    # The first time nothing can serve: whoever starts the process is told by the exception.
+                    self._observer.reload_failed(self.failure)
                 raise
             self.failure = None
 
@@ -131,7 +137,11 @@ class Reloader:
         await _close(self._evaluators.values())
 
     def _read_catalog(self, sources: Sequence[Source]) -> Catalog:
-        return override_parameters(read_catalog(sources), self._parameters)
+        catalog = read_catalog(sources)
+        if not catalog.policies:
+            # A folder that is empty by mistake, such as a mount that failed, must not open the gate.
+            raise PolicyError(_NO_POLICY)
+        return override_parameters(catalog, self._parameters)
 
     async def _prepare(self, catalog: Catalog) -> None:
         """Compile what the files hold and is new, so that every mistake shows when it is saved."""

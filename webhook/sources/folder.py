@@ -3,7 +3,10 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
 from watchfiles import awatch
 
@@ -11,7 +14,6 @@ from webhook.ports.source import SourceError
 from webhook.rego.ast import Source
 
 _FILE_LIMIT_BYTES = 10 * 1024 * 1024
-_RETRY_SECONDS = 1.0
 
 
 class FolderSource:
@@ -21,8 +23,10 @@ class FolderSource:
     keeps behind the symbolic links of a mounted ConfigMap.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, look_seconds: float = 2.0) -> None:
+        """Take a folder, and how often it is looked at for changes that the file system does not report."""
         self._folder = folder
+        self._look_seconds = look_seconds
 
     async def read(self) -> tuple[Source, ...]:
         """Read every module, by path.
@@ -34,15 +38,47 @@ class FolderSource:
         return await asyncio.to_thread(self._read)
 
     async def changes(self) -> AsyncGenerator[None, None]:
-        """Yield once after each burst of changes; a folder that disappears is waited for."""
+        """Yield once after each burst of changes.
+
+        A folder that disappears is waited for, one that is replaced is followed, and a file system that reports
+        no events is looked at now and then.
+        """
+        seen = await asyncio.to_thread(self._look)
         while True:
-            try:
-                async for _ in awatch(self._folder, watch_filter=None, recursive=True):
-                    yield
-            except FileNotFoundError:
-                pass
-            await asyncio.sleep(_RETRY_SECONDS)
-            yield
+            async with aclosing(self._watch()) as looks:
+                async for reported, found in looks:
+                    if reported or found != seen:
+                        seen = found
+                        yield
+            await asyncio.sleep(self._look_seconds)
+
+    async def _watch(self) -> AsyncGenerator[tuple[bool, "_FolderState"], None]:
+        """Look at the folder again and again, and tell whether the file system asked for it.
+
+        Events come from the folder that was there, not from its name: it ends when another one stands there.
+        """
+        first = await asyncio.to_thread(self._look)
+        events = awatch(
+            self._folder,
+            watch_filter=None,
+            recursive=True,
+            rust_timeout=int(self._look_seconds * 1000),
+            yield_on_timeout=True,
+        )
+        with suppress(FileNotFoundError):
+            async with aclosing(events):
+                async for burst in events:
+                    found = await asyncio.to_thread(self._look)
+                    yield bool(burst), found
+                    if found.identity != first.identity:
+                        return
+
+    def _look(self) -> "_FolderState":
+        try:
+            paths = self._paths()
+        except SourceError:
+            paths = []
+        return _FolderState(_identify(self._folder), tuple((path, _identify(path)) for path in paths))
 
     def _read(self) -> tuple[Source, ...]:
         if not self._folder.is_dir():
@@ -73,6 +109,28 @@ class FolderSource:
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             raise SourceError(f"{path}:{line}: not UTF-8 text (byte {error.start})") from error
+
+
+_Identity = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _FolderState:
+    """What tells one state of a folder from another without reading files."""
+
+    identity: _Identity | None
+    """Of the folder itself; None while it is not there."""
+    files: tuple[tuple[Path, _Identity | None], ...]
+
+
+def _identify(path: Path) -> _Identity | None:
+    """Tell what stands behind a name: of a folder which one it is, of a file also when it changed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    content = (0, 0) if S_ISDIR(status.st_mode) else (status.st_mtime_ns, status.st_size)
+    return (status.st_dev, status.st_ino, *content)
 
 
 def _is_module(name: str) -> bool:

@@ -88,6 +88,22 @@ async def test_a_folder_that_disappears_changes_nothing() -> None:
     assert house.serving == ["a@1.0.0"]
 
 
+async def test_a_folder_that_is_emptied_changes_nothing() -> None:
+    house = House(a=text("a"))
+    await house.reloader.load()
+    house.source.files = {"policies/a_test.rego": "package gradate.a_test\nimport rego.v1\ntest_x if true\n"}
+    with pytest.raises(PolicyError, match="the policy folder holds no policy"):
+        await house.reloader.load()
+    assert house.serving == ["a@1.0.0"]
+
+
+async def test_without_any_policy_nothing_starts_and_the_exception_alone_says_why() -> None:
+    house = House(MemoryStore())
+    with pytest.raises(PolicyError, match="holds no policy"):
+        await house.reloader.load()
+    assert house.observer.heard == []
+
+
 async def test_a_repaired_file_clears_the_failure() -> None:
     house = House(a=text("a"))
     await house.reloader.load()

@@ -1,7 +1,8 @@
 """Policies are read from a folder, and its changes are noticed."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,62 @@ async def test_a_dangling_link_is_refused_by_name(tmp_path: Path) -> None:
         await FolderSource(tmp_path).read()
 
 
+@asynccontextmanager
+async def watching(folder: Path) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Watch a folder; what is given waits for the next change."""
+    async with aclosing(FolderSource(folder, look_seconds=0.1).changes()) as changes:
+        coming = asyncio.ensure_future(anext(changes))
+        # Until the watch stands, nothing tells that it does.
+        await asyncio.sleep(0.3)
+
+        async def noticed() -> None:
+            nonlocal coming
+            async with asyncio.timeout(10):
+                await coming
+            coming = asyncio.ensure_future(anext(changes))
+
+        yield noticed
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
 async def test_a_saved_file_is_noticed(tmp_path: Path) -> None:
-    async with aclosing(FolderSource(tmp_path).changes()) as changes:
-        noticed = asyncio.ensure_future(anext(changes))
-        for number in range(100):
-            (tmp_path / "a.rego").write_text(f"package a # {number}")
-            done, _ = await asyncio.wait({noticed}, timeout=0.1)
-            if done:
-                break
-        assert noticed.done()
-        await noticed
+    async with watching(tmp_path) as noticed:
+        (tmp_path / "a.rego").write_text("package a")
+        await noticed()
+
+
+async def test_a_folder_that_disappears_and_comes_back_is_watched_again(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    async with watching(folder) as noticed:
+        folder.rmdir()
+        await noticed()
+        folder.mkdir()
+        await noticed()
+        (folder / "a.rego").write_text("package a")
+        await noticed()
+
+
+async def test_a_link_that_is_moved_to_another_folder_is_followed(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.rego").write_text("package a")
+    link = tmp_path / "policies"
+    link.symlink_to("one")
+    async with watching(link) as noticed:
+        (tmp_path / "next").symlink_to("two")
+        (tmp_path / "next").replace(link)
+        await noticed()
+        (tmp_path / "two" / "a.rego").write_text("package b")
+        await noticed()
+
+
+async def test_a_change_behind_a_link_is_noticed_although_the_folder_reports_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (tmp_path / "real.rego").write_text("package a")
+    (folder / "a.rego").symlink_to(tmp_path / "real.rego")
+    async with watching(folder) as noticed:
+        (tmp_path / "real.rego").write_text("package other")
+        await noticed()
