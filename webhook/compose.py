@@ -5,8 +5,8 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -132,7 +132,8 @@ class BuildApplication:
         settings = self.settings
         folder = Path(settings.policies.tests)
         tests = FolderSource(folder) if folder.is_dir() else None
-        starter = Starter(store, Checks(tests, clock), strategies.of, telemetry, clock)
+        grace_ns = int(settings.rollout.deletion_grace_seconds * SECOND_NS)
+        starter = Starter(store, Checks(tests, clock), strategies.of, telemetry, clock, grace_ns)
         tick = TickSettings(
             interval_seconds=settings.rollout.tick_seconds,
             lease_ns=int(settings.rollout.lease_seconds * SECOND_NS),
@@ -244,6 +245,21 @@ def open_store(settings: Settings) -> SqliteStore:
             f"{path.parent}: cannot be created for the store: {error.strerror}; name a writable file with --store"
         ) from error
     return SqliteStore(SqliteOptions(path))
+
+
+@asynccontextmanager
+async def inspect_store(settings: Settings) -> AsyncIterator[SqliteStore]:
+    """Open the store of the settings as it is, for looking at it or copying it; nothing in it changes.
+
+    Raises:
+        webhook.ports.store.StoreError: it is missing, damaged or of a newer release.
+
+    """
+    store = await asyncio.to_thread(SqliteStore, SqliteOptions(Path(settings.store.path), read_only=True))
+    try:
+        yield store
+    finally:
+        await store.aclose()
 
 
 def decision_rules(settings: AdmissionSettings) -> DecisionRules:

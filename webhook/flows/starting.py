@@ -30,8 +30,15 @@ class Starter:
     """Starts, supersedes and withdraws rollouts as the files change; only the leader has one at work."""
 
     def __init__(
-        self, store: Store, checks: Checks, strategy_of: StrategyOf, observer: Observer, clock: Clock
+        self,
+        store: Store,
+        checks: Checks,
+        strategy_of: StrategyOf,
+        observer: Observer,
+        clock: Clock,
+        deletion_grace_ns: int = DELETION_GRACE_NS,
     ) -> None:
+        self._deletion_grace_ns = deletion_grace_ns
         self._store = store
         self._checks = checks
         self._strategy_of = strategy_of
@@ -140,7 +147,7 @@ class Starter:
         missing = (known | active.keys()) - present
         self._missing_since_ns = {policy: self._missing_since_ns.get(policy, now_ns) for policy in missing}
         for policy, since_ns in self._missing_since_ns.items():
-            if now_ns - since_ns < DELETION_GRACE_NS:
+            if now_ns - since_ns < self._deletion_grace_ns:
                 continue
             if policy in active and not await self.commit(withdraw(active[policy], now_ns)):
                 continue

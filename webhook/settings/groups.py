@@ -105,6 +105,9 @@ class RolloutSettings(Group, frozen=True, kw_only=True):
     """How often the leader looks, and every process asks the store for changes."""
     lease_seconds: Seconds = 15.0
     """How long a leader that died is waited for."""
+    deletion_grace_seconds: Seconds = 30.0
+    """How long a policy's file must be gone before the policy is: editors and `git checkout` take files away for a
+    while."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
     """How long the evidence of ended rollouts is kept; rollouts and their history stay for ever."""
 
