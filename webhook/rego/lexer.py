@@ -76,6 +76,9 @@ _TOKEN = re.compile(
 _TEMPLATE_TEXT = re.compile(r'[^"\\{\n]*(?:\\(?:["\\/bfnrt{]|u[0-9a-fA-F]{4})[^"\\{\n]*)*')
 _RAW_TEMPLATE_TEXT = re.compile(r"[^`{\\]*(?:\\\{?[^`{\\]*)*")
 _STRING_START = re.compile(r'"[^"\\\n]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\n]*)*')
+_INCOMPLETE_NUMBER = re.compile(
+    r"[0-9]+(?:(?P<fraction>\.(?![0-9]))|(?:\.[0-9]+)?(?P<exponent>[eE][+-]?(?![+0-9-])))"
+)
 _WORDLIKE = re.compile(r"[A-Za-z_0-9.]+")
 _LINE_REST = re.compile(r"[^\n]*")
 
@@ -228,7 +231,9 @@ class _Lexer:
         elif first.isdigit():
             match = _WORDLIKE.match(self._text, start)
             self._position = match.end() if match else start + 1
-            self._add_illegal(start, "illegal number format")
+            incomplete = _INCOMPLETE_NUMBER.match(self._text, start)
+            lacking = incomplete.lastgroup if incomplete else None
+            self._add_illegal(start, f"expected {lacking}" if lacking else "illegal number format")
         else:
             self._add_illegal(start, f"illegal {first} character" if first in "!$" else "illegal token")
 

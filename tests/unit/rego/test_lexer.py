@@ -32,9 +32,20 @@ def test_a_number_is_one_token(text: str) -> None:
     assert kinds(text) == ["number", "eof"]
 
 
-@pytest.mark.parametrize("text", ["1.", "1.foo", "1e", "0x1f", "12ab", "1.2.3"])
-def test_a_malformed_number_is_one_illegal_token(text: str) -> None:
-    assert illegal(text) == ["illegal number format"]
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1.", "expected fraction"),
+        ("1.foo", "expected fraction"),
+        ("1e", "expected exponent"),
+        ("1.5E+", "expected exponent"),
+        ("0x1f", "illegal number format"),
+        ("12ab", "illegal number format"),
+        ("1.2.3", "illegal number format"),
+    ],
+)
+def test_a_malformed_number_is_one_illegal_token(text: str, message: str) -> None:
+    assert illegal(text) == [message]
 
 
 def test_rows_and_columns_count_characters_from_one() -> None:

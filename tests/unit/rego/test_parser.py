@@ -49,7 +49,7 @@ def test_auto_takes_v1_where_it_fits_and_else_v0(text: str, version: LanguageVer
     [
         ("package a\np if { true }\nq { true }", "`if` keyword is required before rule body"),
         ("package a\np if { ] }", "unexpected ] token"),
-        ("package a\np contains 1 { ] }", "`if` keyword is required before rule body"),
+        ("package a\np contains 1 { ] }", "unexpected ] token"),
         ("package a\np { ] }", "unexpected ] token"),
         ("package a\np { contains(x, 1) ] }", r"unexpected ] token: expected \n or ; or }"),
     ],

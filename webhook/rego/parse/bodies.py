@@ -10,6 +10,8 @@ from webhook.rego.lexer import EOF, IDENTIFIER, Token
 from webhook.rego.parse.composites import CompositeParser
 
 _ASSIGNMENTS: Final = {":=": "assign", "=": "eq"}
+_NO_TERM: Final = frozenset({"}", "]", ")", ",", ";", ":", ":=", "=", "in", EOF})
+"""What cannot begin a term."""
 
 
 class BodyParser(CompositeParser):
@@ -73,6 +75,8 @@ class BodyParser(CompositeParser):
         start = self.advance()
         mark = self.mark()
         key: Term | None = None
+        if self.token.kind in _NO_TERM:
+            self.fail("expected var")
         value = self.relation()
         if self.accept(","):
             key, value = value, self.relation()

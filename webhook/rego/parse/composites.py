@@ -110,11 +110,12 @@ class CompositeParser(TermParser):
         pairs = [(key, self.continue_infix(value_start, value))]
         while self.token.kind != "}":
             if not self.accept(","):
-                self.fail('expected "," or "}"')
+                self.fail("non-terminated object")
             if self.token.kind == "}":
                 break
             key = self.infix(pair=False)
-            self.expect(":")
+            if not self.accept(":"):
+                self.fail("non-terminated object")
             pairs.append((key, self.infix(pair=False)))
         self.advance()
         return Object(tuple(pairs), location=self.span(start))
@@ -126,7 +127,7 @@ class CompositeParser(TermParser):
     def _rest_of_list(self, end: str, start: Token, first: Term) -> tuple[Term, ...]:
         first = self.continue_infix(start, first)
         if not self.accept(",") and self.token.kind != end:
-            self.fail(f'expected "," or "{end}"')
+            self.fail("non-terminated set" if end == "}" else f'expected "," or "{end}"')
         return self.terms(end, first)
 
     def _comprehension_body(self, end: str) -> Body | None:

@@ -25,7 +25,7 @@ from webhook.rego.ast import (
 from webhook.rego.errors import CompileError, Diagnostic, Location
 from webhook.rego.lexer import ALL_KEYWORDS, EOF, FUTURE_KEYWORDS, IDENTIFIER, KEYWORDS, Token, Tokens
 from webhook.rego.parse.cursor import ParseError
-from webhook.rego.parse.rules import RuleParser
+from webhook.rego.parse.rules import Phase, RuleParser
 
 MAX_DIAGNOSTICS: Final = 100
 """More errors than a reader would look at; the parser stops there."""
@@ -46,7 +46,7 @@ class ModuleParser(RuleParser):
         self._failed_comprehensions = set()
         self._comments = tokens.comments
         self._fail_fast = fail_fast
-        self._diagnostics: list[Diagnostic] = []
+        self._found: list[tuple[Phase, Diagnostic]] = []
         self._package: Package | None = None
         self._statements: list[Package | Import | Rule] = []
 
@@ -59,13 +59,14 @@ class ModuleParser(RuleParser):
         """
         if self.token.kind == EOF:
             self.report("empty module", self.place(self.token))
-        while self.token.kind != EOF and len(self._diagnostics) < MAX_DIAGNOSTICS:
+        while self.token.kind != EOF and len(self._found) < MAX_DIAGNOSTICS:
             self._parse_or_recover()
         statements, annotations, faults = annotate(self._statements, self._comments)
         for message, location in faults:
             self.report(message, location)
-        if self._diagnostics or self._package is None:
-            raise CompileError(tuple(self._diagnostics))
+        if self._found or self._package is None:
+            self._found.sort(key=lambda found: found[0])
+            raise CompileError(tuple(diagnostic for _, diagnostic in self._found))
         return Module(
             source=self._source,
             package=self._package,
@@ -91,12 +92,12 @@ class ModuleParser(RuleParser):
         except RecursionError:
             raise CompileError((self._too_deep(self.token),)) from None
 
-    def report(self, message: str, location: Location) -> None:
+    def report(self, message: str, location: Location, phase: Phase = Phase.SYNTAX) -> None:
         """Note an error; when failing fast, stop at it."""
-        self._note(self.diagnostic(message, location))
+        self._note(self.diagnostic(message, location), phase)
 
-    def _note(self, diagnostic: Diagnostic) -> None:
-        self._diagnostics.append(diagnostic)
+    def _note(self, diagnostic: Diagnostic, phase: Phase = Phase.SYNTAX) -> None:
+        self._found.append((phase, diagnostic))
         if self._fail_fast:
             raise CompileError((diagnostic,))
 
@@ -131,7 +132,7 @@ class ModuleParser(RuleParser):
             self._add_package()
             return
         if self._package is None:
-            self.report("package expected", self.place(start))
+            self.report("package expected", self.place(start), Phase.STATEMENT)
             self._package = Package(Ref(Var("data")), location=self.place(start))
         if self.at_keyword("import"):
             self._statements.append(self._import())
@@ -151,7 +152,7 @@ class ModuleParser(RuleParser):
         path = Ref(root, (first, *segments), location=name.location)
         package = Package(path, location=self.span(start))
         if self._package is not None:
-            self.report("unexpected package", package.location)
+            self.report("unexpected package", package.location, Phase.STATEMENT)
             return
         self._package = package
         self._statements.append(package)
@@ -169,10 +170,14 @@ class ModuleParser(RuleParser):
         reference = self.reference(start, name)
         if not isinstance(reference, Ref) or reference.head is not name:
             self.fail_at(start, "unexpected call: expecting path")
-        segments = tuple(segment for segment in reference.path if isinstance(segment, String))
-        if len(segments) != len(reference.path):
-            self.fail_at(start, "unexpected token in path: expecting string")
-        return name, segments
+        segments: list[String] = []
+        for segment in reference.path:
+            if not isinstance(segment, String):
+                sort = type(segment).__name__.lower()
+                message = f"unexpected {sort} token: expecting string"
+                raise ParseError(message, segment.location, self._index)
+            segments.append(segment)
+        return name, tuple(segments)
 
     def _import(self) -> Import:
         start = self.advance()
@@ -191,7 +196,7 @@ class ModuleParser(RuleParser):
         if name.name == "future":
             self._import_future(found)
         elif name.name == "rego":
-            self._import_rego(found)
+            self._import_rego(found, name, segments)
         return found
 
     def _alias(self) -> str | None:
@@ -199,7 +204,10 @@ class ModuleParser(RuleParser):
             return None
         if self.token.kind != IDENTIFIER:
             self.fail("expected var")
-        return self.advance().text
+        alias = self.term()
+        if not isinstance(alias, Var):
+            self.fail("expected var")
+        return alias.name
 
     def _import_future(self, found: Import) -> None:
         segments = [segment.value for segment in found.path.path if isinstance(segment, String)]
@@ -213,9 +221,10 @@ class ModuleParser(RuleParser):
         else:
             self._enable(frozenset(segments[1:2]) or FUTURE_KEYWORDS)
 
-    def _import_rego(self, found: Import) -> None:
+    def _import_rego(self, found: Import, name: Var, segments: tuple[String, ...]) -> None:
         if found.path.path != (String("v1"),):
-            self.report("invalid import, must be `rego.v1`", found.location)
+            path = ".".join((name.name, *(segment.value for segment in segments)))
+            self.report(f"invalid import `{path}`, must be `rego.v1`", found.location)
         elif found.alias is not None and not self.strict:
             self.report("`rego` imports cannot be aliased", found.location)
         else:

@@ -4,6 +4,7 @@ Owns what one rule may look like. Must not know how rules make up a module.
 """
 
 from abc import abstractmethod
+from enum import IntEnum
 from typing import Final
 
 import msgspec
@@ -29,6 +30,7 @@ from webhook.rego.errors import Location
 from webhook.rego.lexer import ALL_KEYWORDS, IDENTIFIER, TEMPLATE_PART, Token
 from webhook.rego.parse.bodies import BodyParser
 from webhook.rego.parse.cursor import ParseError
+from webhook.rego.parse.facts import WrittenHead, head_of
 from webhook.rego.parse.terms import OPERATORS
 
 _OPENING: Final = frozenset({"(", "[", "{", TEMPLATE_PART})
@@ -37,23 +39,12 @@ _TERM_CONTINUES: Final = frozenset(OPERATORS) | {"in", "=", ":="}
 _COMPREHENSIONS: Final = (ArrayComprehension, SetComprehension, ObjectComprehension)
 
 
-class _WrittenHead(msgspec.Struct, frozen=True):
-    """A head as it was written, before `if` or its absence has given it a meaning."""
+class Phase(IntEnum):
+    """When OPA finds an error: text that is no Rego comes before rules that may not stand as they are written."""
 
-    start: Token
-    location: Location
-    name: Var
-    path: tuple[Term, ...]
-    args: tuple[Term, ...] | None
-    element: Term | None
-    """What stands behind `contains`."""
-    value: Term | None
-    assign: bool
-
-    @property
-    def sort(self) -> str:
-        """What messages call it."""
-        return "rule" if self.args is None else "function"
+    SYNTAX = 0
+    STATEMENT = 1
+    VERSION = 2
 
 
 class RuleParser(BodyParser):
@@ -63,21 +54,30 @@ class RuleParser(BodyParser):
     """Whether the rules of v1 hold: `if` before bodies, `contains` for sets."""
 
     @abstractmethod
-    def report(self, message: str, location: Location) -> None:
+    def report(self, message: str, location: Location, phase: Phase = Phase.SYNTAX) -> None:
         """Note an error that does not keep the parser from going on."""
 
     def rules(self) -> list[Rule]:
         """Parse one rule; several bodies behind one head make several."""
         start = self.token
+        mark = self.mark()
         if self.is_keyword_in_ref():
             self.take_as_identifier()
-        if self.accept("default"):
+        is_default = self.accept("default")
+        if is_default and self.is_keyword_in_ref():
+            self.take_as_identifier()
+        if not self._begins_head():
+            self.reset(mark)
+            return self._fact(start)
+        if is_default:
             return [self._default(start)]
         written = self._head()
         has_if = self.at_keyword("if")
+        if not has_if and self.token.kind != "{" and not self._stands_alone(written):
+            self.reset(mark)
+            return self._fact(start)
         head = self._meaning(written, has_if=has_if)
         if not has_if and self.token.kind != "{":
-            self._check_fact(written)
             return [Rule(head, location=self.span(start))]
         body = self._rule_body(written.sort)
         otherwise = self._otherwise(head, written.sort)
@@ -92,15 +92,10 @@ class RuleParser(BodyParser):
 
     # -- Heads --
 
-    def _head(self) -> _WrittenHead:
+    def _head(self) -> WrittenHead:
         start = self.token
-        if self.is_keyword_in_ref():
-            self.take_as_identifier()
-        if self.token.kind not in {IDENTIFIER, "contains"}:
-            self.fail("expected rule")
-        if self.strict and self.token.text in ALL_KEYWORDS and not self.is_name_of_ref():
-            self.report(f"{start.text} keyword cannot be used for rule name", self.place(start))
         name = self.variable()
+        is_spaced = self.token.kind in {".", "[", "("} and not self.is_adjacent()
         path, args = self._head_path(start, name)
         element: Term | None = None
         value: Term | None = None
@@ -113,15 +108,34 @@ class RuleParser(BodyParser):
         elif assignment in {"=", ":="}:
             self.advance()
             value = self.infix()
-        elif assignment in OPERATORS:
-            self.fail()
-        return _WrittenHead(
-            start, self.span(start), name, path, args, element, value, assign=assignment == ":="
+        return WrittenHead(
+            self.span(start), name, path, args, element, value, assign=assignment == ":=", spaced=is_spaced
         )
 
-    def is_name_of_ref(self) -> bool:
-        """Whether the name under the cursor is followed by more of a reference."""
-        return self.lookahead(1).kind in {".", "["}
+    def _begins_head(self) -> bool:
+        return self.token.kind == IDENTIFIER and not (self.token.text == "set" and self.is_empty_call())
+
+    def _stands_alone(self, written: WrittenHead) -> bool:
+        """Whether a head is a rule without a body, so that reading it as an expression would change nothing."""
+        if written.element is not None:
+            return True
+        return written.value is not None and not written.spaced and self.token.kind not in {"with", ";"}
+
+    def _fact(self, start: Token) -> list[Rule]:
+        """Parse a rule without a body as the expression that it is."""
+        expression = self.literal()
+        found = head_of(expression)
+        while self.accept(";"):
+            self.literal()
+            found = "multiple expressions cannot be used for rule head"
+        if isinstance(found, str):
+            self.report(found + self.hint(), expression.location, Phase.STATEMENT)
+            return []
+        head = self._meaning(found, has_if=False)
+        if self.strict and found.value is None and found.args is None and len(found.path) > 1:
+            message = f"{found.sort} must have value assignment and/or body declaration"
+            self.report(message, found.location, Phase.VERSION)
+        return [Rule(head, location=self.span(start))]
 
     def _head_path(self, start: Token, name: Var) -> tuple[tuple[Term, ...], tuple[Term, ...] | None]:
         """Parse what follows the name: path and arguments, `None` without parentheses."""
@@ -135,14 +149,18 @@ class RuleParser(BodyParser):
         # As in OPA, `f() = 1` is a complete rule.
         return ref.path, (reference.args or None) if isinstance(reference, Call) else None
 
-    def _meaning(self, written: _WrittenHead, *, has_if: bool) -> Head:
+    def _meaning(self, written: WrittenHead, *, has_if: bool) -> Head:
         """Give a head its kind: without `if`, `p[x]` adds to a set unless it has a value."""
         path, key, value = written.path, written.element, written.value
+        if self.strict and not path and written.name.name in ALL_KEYWORDS:
+            message = f"{written.name.name} keyword cannot be used for rule name"
+            self.report(message, written.name.location, Phase.VERSION)
         is_old_set = len(path) == 1 and not has_if and written.args is None and key is None and value is None
         if is_old_set:
             key, path = path[0], ()
             if self.strict:
-                self.report("`contains` keyword is required for partial set rules", written.location)
+                message = "`contains` keyword is required for partial set rules"
+                self.report(message, written.location, Phase.VERSION)
         if key is None and value is None:
             value = Boolean(value=True, location=written.location)
         place = Location(
@@ -154,16 +172,6 @@ class RuleParser(BodyParser):
         )
         ref = Ref(written.name, path, location=place)
         return Head(ref, written.args, key, value, written.assign, location=written.location)
-
-    def _check_fact(self, written: _WrittenHead) -> None:
-        """Refuse a head without body that says nothing."""
-        if written.value is not None or written.element is not None:
-            return
-        if not written.path and written.args is None:
-            self.fail_at(written.start, f"var cannot be used for rule name{self.hint()}")
-        if self.strict and (len(written.path) != 1 or written.args is not None):
-            message = f"{written.sort} must have value assignment and/or body declaration"
-            self.report(message, written.location)
 
     def _repeated(self, head: Head) -> Head:
         """Return the head for a further body; its wildcards are variables of their own."""
@@ -182,7 +190,7 @@ class RuleParser(BodyParser):
         if not self.accept("if"):
             if self.strict:
                 message = f"`if` keyword is required before {sort} body"
-                self.report(message, self.place(self.token))
+                self.report(message, self.place(self.token), Phase.VERSION)
             return self.braced_body()
         if self.token.kind != "{":
             return (self.literal(),)

@@ -171,7 +171,7 @@ class TermParser(Cursor, ABC):
         kind = start.kind
         head: Term
         if kind in {IDENTIFIER, "contains"}:
-            head = self._empty_set() if start.text == "set" and self._is_empty_call() else self.variable()
+            head = self._empty_set() if start.text == "set" and self.is_empty_call() else self.variable()
         elif kind == STRING:
             head = self._string()
         elif kind in _COMPOSITE_STARTS:
@@ -224,9 +224,11 @@ class TermParser(Cursor, ABC):
         return Ref(head, tuple(path), location=self.span(start))
 
     def _dotted_name(self) -> String:
-        self.advance()
+        dot = self.advance()
         token = self.token
-        if not self.is_adjacent() or (token.kind != IDENTIFIER and token.kind not in ALL_KEYWORDS):
+        if not self.is_adjacent():
+            self.fail_at(dot, f"unexpected whitespace token: expected {IDENTIFIER}")
+        if token.kind != IDENTIFIER and token.kind not in ALL_KEYWORDS:
             self.fail(f"expected {IDENTIFIER}")
         return String(token.text, location=self.place(self.advance()))
 
@@ -255,7 +257,8 @@ class TermParser(Cursor, ABC):
         self.advance()
         return tuple(items)
 
-    def _is_empty_call(self) -> bool:
+    def is_empty_call(self) -> bool:
+        """Whether `()` follows the name under the cursor."""
         opening, closing = self.lookahead(1), self.lookahead(2)
         return opening.kind == "(" and closing.kind == ")" and opening.start == self.token.end
 

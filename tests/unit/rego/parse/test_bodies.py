@@ -104,6 +104,6 @@ def test_a_malformed_statement_says_what_is_wrong(text: str, message: str) -> No
     ],
 )
 def test_a_keyword_not_imported_in_v0_is_hinted_at(text: str, keyword: str) -> None:
-    (message,) = messages(text, "v0")
+    message = messages(text, "v0")[0]
 
     assert f"(hint: `import future.keywords.{keyword}`)" in message

@@ -175,9 +175,10 @@ def test_a_default_function_takes_variables() -> None:
         ("p[x] { x }", "`contains` keyword is required for partial set rules"),
         ('p["x"]', "`contains` keyword is required for partial set rules"),
         ("p.q.r", "rule must have value assignment and/or body declaration"),
-        ("f(x)", "function must have value assignment and/or body declaration"),
         ("contains := 1", "contains keyword cannot be used for rule name"),
-        ("if := 1", "unexpected if keyword: expected rule"),
+        ("if := 1", "unexpected if keyword"),
+        ("some x in xs", "'some' declarations cannot be used for rule head"),
+        ("every x in xs { x }", "expression cannot be used for rule head"),
     ],
 )
 def test_what_v1_requires_is_reported(text: str, expected: str) -> None:
@@ -185,13 +186,18 @@ def test_what_v1_requires_is_reported(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["v0", "v1"])
+def test_a_function_without_value_and_body_is_true(version: VersionChoice) -> None:
+    assert messages("f(1)\n(p) := 2", version) == []
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("p", "var cannot be used for rule name"),
-        ("1 := 2", "unexpected number token: expected rule"),
-        ("p == 1", "unexpected equal token"),
-        ("a-b = 1", "unexpected minus token"),
+        ("1 := 2", "number cannot be used for rule name"),
+        ("p == 1", "rule name conflicts with built-in function"),
+        ("a-b = 1", "call cannot be used for rule name"),
         ("f(x).y := 1", "invalid rule head: arguments have to come last"),
         ("default p := x", "illegal default rule (value cannot contain var)"),
         ("default p := f(1)", "illegal default rule (value cannot contain call)"),
@@ -199,8 +205,19 @@ def test_what_v1_requires_is_reported(text: str, expected: str) -> None:
         ("default p[0]", "illegal default rule (must have a value)"),
         ("default f(x, x) := 1", "illegal default rule (arguments cannot be repeated x)"),
         ("default f(1) := 1", "illegal default rule (arguments cannot contain number)"),
-        ("p := 1 with input as 2", "unexpected with keyword: expected rule"),
-        ("p := 1; q := 2", "unexpected ; token: expected rule"),
+        ("p := 1 with input as 2", "expressions using with keyword cannot be used for rule head"),
+        ("not p", "negated expressions cannot be used for rule head"),
+        ("some x", "'some' declarations cannot be used for rule head"),
+        ('"p" := 1', "string cannot be used for rule name"),
+        ("set() := 1", "set cannot be used for rule name"),
+        ("[x | x := 1]", "arraycomprehension cannot be used for rule name"),
+        ("input", "refs cannot be used for rule head"),
+        ('startswith(x, "a")', "rule name conflicts with built-in function"),
+        ("f()", "rule argument list must take at least one argument"),
+        ('p ["x"] := 1', "var cannot be used for rule name"),
+        ("default 1", "unexpected default keyword"),
+        ("p := 1 with x", "unexpected eof token: expected as keyword"),
+        ("p := 1; q := 2", "multiple expressions cannot be used for rule head"),
     ],
 )
 def test_what_no_version_accepts_is_reported(text: str, expected: str, version: VersionChoice) -> None:

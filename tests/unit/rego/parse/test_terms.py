@@ -139,7 +139,7 @@ def test_each_wildcard_is_a_variable_of_its_own() -> None:
         ('"a".b', "illegal ref (head cannot be string)"),
         ("(a.b).c", "illegal ref (head cannot be ref)"),
         ("a.1", "unexpected number token: expected identifier"),
-        ("a. b", "unexpected identifier token: expected identifier"),
+        ("a. b", "unexpected whitespace token: expected identifier"),
         ("a[1", "expected ]"),
         ("f(1", 'expected "," or ")"'),
         ("f(1 2)", 'expected "," or ")"'),
