@@ -13,6 +13,8 @@ from webhook.policy.digest import compute_digest
 from webhook.policy.errors import (
     BrokenPoliciesError,
     DuplicatePolicyError,
+    MetadataError,
+    Place,
     PolicyError,
     UnknownParameterError,
 )
@@ -20,6 +22,9 @@ from webhook.policy.header import nearest, read_metadata
 from webhook.policy.module import PolicyModule, read_module
 from webhook.policy.version import RULES, PolicyVersion
 from webhook.rego.ast import Source
+
+_POLICY_KEYS = frozenset({"name", "action", "match"})
+"""Keys of `custom` that only a policy has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def read_catalog(sources: Sequence[Source]) -> Catalog:
     tests = [module for module in modules if _is_test(module)]
     policies = [module for module in modules if _is_policy(module) and not _is_test(module)]
     libraries = [module for module in modules if not _is_policy(module) and not _is_test(module)]
+    broken += [error for error in map(_find_missing_rules, libraries) if error is not None]
     versions: dict[str, PolicyVersion] = {}
     for module in policies:
         try:
@@ -140,6 +146,20 @@ def _is_test(module: PolicyModule) -> bool:
 
 def _is_policy(module: PolicyModule) -> bool:
     return not module.rules.isdisjoint(RULES)
+
+
+def _find_missing_rules(library: PolicyModule) -> PolicyError | None:
+    """Tell whether a module without a policy's rules says that it is one: a misspelt `deny` must not pass for a library."""
+    header = library.header
+    if header is None or _POLICY_KEYS.isdisjoint(header.custom):
+        return None
+    asked = ", ".join(sorted(RULES))
+    slips = [(found, rule) for found in sorted(library.rules) if (rule := nearest(found, RULES))]
+    advice = f"; did you mean {slips[0][1]!r} where it says {slips[0][0]!r}?" if slips else ""
+    place = Place(library.source.path, header.line)
+    return MetadataError(
+        place, "custom", f"the file has a policy's header but none of the rules {asked}{advice}"
+    )
 
 
 def _read_version(module: PolicyModule, libraries: Sequence[PolicyModule]) -> PolicyVersion:

@@ -5,6 +5,7 @@ from webhook.policy.catalog import override_parameters, read_catalog
 from webhook.policy.errors import (
     BrokenPoliciesError,
     DuplicatePolicyError,
+    MetadataError,
     PolicySyntaxError,
     UnknownParameterError,
 )
@@ -32,6 +33,15 @@ def test_policies_libraries_and_tests_are_told_apart() -> None:
     ]
     assert [source.path for source in catalog.libraries] == ["lib/strings.rego"]
     assert [source.path for source in catalog.tests] == ["b/other.rego", "b/policy_test.rego"]
+
+
+def test_a_policys_header_above_no_rule_of_a_policy_is_a_slip_not_a_library() -> None:
+    with pytest.raises(MetadataError) as caught:
+        read_policy(HEADER, rules="deney contains 1 if true")
+    assert str(caught.value) == (
+        "policies/example.rego:1: METADATA custom: the file has a policy's header but none of the rules "
+        "deny, patch, violation, warn; did you mean 'deny' where it says 'deney'?"
+    )
 
 
 @pytest.mark.parametrize(
