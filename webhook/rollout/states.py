@@ -73,6 +73,10 @@ ARROWS = (
 )
 """Everything that can happen; nothing else does."""
 
+_VERBS = frozenset(
+    event.value for event in (Event.PROMOTE, Event.PAUSE, Event.RESUME, Event.ABORT, Event.RETRY, Event.UNDO)
+)
+"""What people ask for; the rest happens by itself."""
 _ALLOWED = frozenset((arrow.source, arrow.event, arrow.target) for arrow in ARROWS)
 
 
@@ -425,7 +429,7 @@ def _objections(assessment: Assessment) -> str:
 def _require(rollout: Rollout, event: Event, target: Phase) -> None:
     if (rollout.phase, event, target) in _ALLOWED:
         return
-    possible = sorted({arrow.event.value for arrow in ARROWS if arrow.source is rollout.phase})
+    possible = sorted({arrow.event.value for arrow in ARROWS if arrow.source is rollout.phase} & _VERBS)
     advice = f"; possible: {', '.join(possible)}" if possible else ""
     raise TransitionRefused(f"cannot {event}: the rollout of {rollout.policy} is {rollout.phase}{advice}")
 
