@@ -12,8 +12,8 @@ from typing import Final
 
 from webhook.rego.errors import EvaluationError
 
-DEFAULT_STEPS: Final = 20_000_000
-"""Steps of an evaluation that was given no budget: some seconds of work."""
+DEFAULT_STEPS: Final = 2_000_000
+"""Steps of an evaluation that was given no budget: a few seconds of work, and at most some hundred MiB of it kept."""
 
 SLICE_STEPS: Final = 10_000
 """Steps between two looks at the clock: about a millisecond of work."""

@@ -182,8 +182,13 @@ def renamed(statement: ir.Statement, rename: Callable[[ir.Local], ir.Local]) -> 
 
 
 def is_never_undefined(statement: ir.Statement) -> bool:
-    """Say whether control always reaches what follows the statement, as far as its kind tells."""
-    return type(statement) in _NEVER_UNDEFINED
+    """Say whether control certainly reaches what follows the statement, its nested blocks not considered."""
+    kind = type(statement)
+    if kind in _NEVER_UNDEFINED:
+        return True
+    if kind not in _CHANGED:
+        return False
+    return all(isinstance(operand, ir.Constant) for operand in reads(statement))
 
 
 class Usage:

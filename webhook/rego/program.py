@@ -28,14 +28,7 @@ from webhook.rego.values import UNDEFINED, Value
 _FILE_NAME: Final = "<rego>"
 
 _RUNTIME: Final[Mapping[str, Any]] = {
-    "__builtins__": {
-        "enumerate": enumerate,
-        "len": len,
-        "type": type,
-        "dict": dict,
-        "list": list,
-        "str": str,
-    },
+    "__builtins__": {},
     "BuiltinError": BuiltinError,
     "E": runtime.EMPTY_SET,
     "N": runtime.NOT_COMPUTED,
@@ -107,21 +100,21 @@ class Program:
         )
         self._data = {} if data is None else data
         self._needs_context = any(builtins[name].needs_context for name in _called_builtins(policy))
-        self._globals: dict[str, Any] = {
+        self.namespace: dict[str, Any] = {
             **_RUNTIME,
             **self.module.globals,
             "call_dynamic": self._call_dynamic,
         }
-        exec(compile_source(self.module.source), self._globals)  # noqa: S102 - our own source, see `emit.unit`
-        self._open_frame: Callable[..., runtime.Frame] = self._globals["open_frame"]
-        self._plans = {name: self._globals[function] for name, function in self.module.plans.items()}
-        self._entries = {name: self._globals[function] for name, function in self.module.entries.items()}
+        exec(compile_source(self.module.source), self.namespace)  # noqa: S102 - our own source, see `emit.unit`
+        self._open_frame: Callable[..., runtime.Frame] = self.namespace["open_frame"]
+        self._plans = {name: self.namespace[function] for name, function in self.module.plans.items()}
+        self._entries = {name: self.namespace[function] for name, function in self.module.entries.items()}
         self._values = [
             self._entries.get(name) or functools.partial(self._value_of_plan, self._plans[name])
             for name in self.entrypoints
         ]
         self._dynamic = {
-            path: (self._globals[function], slot) for path, (function, slot) in self.module.dynamic.items()
+            path: (self.namespace[function], slot) for path, (function, slot) in self.module.dynamic.items()
         }
 
     @property

@@ -98,17 +98,20 @@ class RegoSet:
                 self.scalars[value] = value
         elif kind is bool:
             self.scalars[TRUE_KEY if value else FALSE_KEY] = value
-        elif not self._has_composite(value):
-            self.composites.append(value)
-            if self._index is not None:
-                self._index.add(Key(value))
+        elif self._index is None and len(self.composites) < _SMALL_COLLECTION:
+            if not any(equal(element, value) for element in self.composites):
+                self.composites.append(value)
+        else:
+            key = Key(value)
+            if key not in self._keys():
+                self._keys().add(key)
+                self.composites.append(value)
 
-    def _has_composite(self, value: Value) -> bool:
+    def _keys(self) -> set[Key]:
+        """Give the keys of the composite elements."""
         if self._index is None:
-            if len(self.composites) <= _SMALL_COLLECTION:
-                return any(equal(element, value) for element in self.composites)
             self._index = {Key(element) for element in self.composites}
-        return Key(value) in self._index
+        return self._index
 
     def __contains__(self, value: Value) -> bool:
         kind = type(value)
@@ -116,7 +119,9 @@ class RegoSet:
             return value in self.scalars
         if kind is bool:
             return (TRUE_KEY if value else FALSE_KEY) in self.scalars
-        return bool(self.composites) and self._has_composite(value)
+        if self._index is None and len(self.composites) < _SMALL_COLLECTION:
+            return any(equal(element, value) for element in self.composites)
+        return Key(value) in self._keys()
 
     def __len__(self) -> int:
         return len(self.scalars) + len(self.composites)

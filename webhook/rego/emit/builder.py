@@ -95,22 +95,31 @@ class Builder:
 
     # Ways to leave the block
 
+    def jump(self) -> str | None:
+        """Give the Python statement that leaves the current block, or None where nested conditions do that."""
+        jump = self.scopes.current.jump
+        if jump is None:
+            return None
+        if jump.reads is not None:
+            self.variable(jump.reads)
+        return jump.code
+
     def go_on_if(self, condition: Condition) -> None:
         """Leave the current block unless a condition holds."""
         self.leave_if(condition.fails, condition.holds)
 
     def leave_if(self, condition: str, otherwise: str) -> None:
         """Leave the current block if a condition holds; `otherwise` is its contrary."""
-        scope = self.scopes.current
-        if scope.jump is not None:
-            self.writer.line(f"if {condition}: {scope.jump}")
+        jump = self.jump()
+        if jump is not None:
+            self.writer.line(f"if {condition}: {jump}")
         else:
             self.writer.line(f"if {otherwise}:")
             self.writer.depth += 1
 
     def break_out(self, further: int) -> None:
         """Leave the current block and some further ones around it."""
-        jump = self.scopes.current.jump
+        jump = self.jump()
         if jump is None:
             return  # the rest of the nested conditions is not written, and nothing else is to be left
         if further and not jump.startswith("return"):

@@ -5,8 +5,8 @@ Owns what happens when a builtin fails. Knows nothing of other statements.
 
 from __future__ import annotations
 
-from webhook.rego import ir
-from webhook.rego.emit import control, shortcuts
+from webhook.rego import controlflow, ir
+from webhook.rego.emit import shortcuts
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.runtime import CONTEXT_SLOT
 
@@ -60,7 +60,7 @@ def write_dynamic_call(b: Builder, s: ir.CallDynamic) -> None:
     b.assign(s.result, f"call_dynamic({b.documents.frame}, ({path}))", defined=False)
     b.leave_if(f"v{s.result} is N", f"v{s.result} is not N")
     with b.writer.block(f"if v{s.result} is U:"):
-        b.break_out(control.BLOCKS_LEFT_BY_DYNAMIC_CALL)
+        b.break_out(controlflow.BLOCKS_LEFT_BY_DYNAMIC_CALL)
     b.scopes.define(s.result)
 
 
@@ -85,7 +85,6 @@ def _builtin(b: Builder, s: ir.Call | ir.Holds) -> str:
 def _guard(b: Builder, s: ir.Call | ir.Holds | ir.CallFormat, result: str, code: str) -> None:
     """Set a Python variable to what a builtin gives, and handle its failure."""
     name = "sprintf" if isinstance(s, ir.CallFormat) else s.function
-    jump = b.scopes.current.jump
     with b.writer.block("try:"):
         b.writer.line(f"{result} = {code}")
     if b.unit.options.strict_builtin_errors:
@@ -93,4 +92,4 @@ def _guard(b: Builder, s: ir.Call | ir.Holds | ir.CallFormat, result: str, code:
             b.writer.line(f"raise builtin_failure({name!r}, error, {b.unit.location(s.location)}) from error")
     else:
         with b.writer.block("except BuiltinError:"):
-            b.writer.line(jump or f"{result} = U")
+            b.writer.line(b.jump() or f"{result} = U")

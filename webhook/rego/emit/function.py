@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.rego import dataflow, ir
-from webhook.rego.emit import control
+from webhook.rego import controlflow, dataflow, ir
+from webhook.rego.emit import effects
 from webhook.rego.emit.builder import Builder, Documents
 from webhook.rego.emit.runtime import DATA_SLOT, HITS_SLOT, INPUT_SLOT, STEPS_SLOT
+from webhook.rego.emit.scopes import Jump
 from webhook.rego.emit.statements import write
 from webhook.rego.emit.unit import Unit
 from webhook.rego.emit.writer import Writer
@@ -38,7 +39,7 @@ def emit_function(
     params = (ir.INPUT, ir.DATA) if isinstance(function, ir.Plan) else function.params
     builder = FunctionBuilder(unit, params, dataflow.Usage(function.blocks, params))
     if unit.options.inline:
-        builder.late_sets = control.late_sets(function.blocks, builder.usage)
+        builder.late_sets = effects.late_sets(function.blocks, builder.usage)
     builder.write_body(function.blocks)
     arguments = [builder.documents.frame, *[f"v{param}" for param in params[2:]], *["results"] * is_plan]
     return [*builder.spilled, builder.finish(name, arguments, charged=charged)]
@@ -53,13 +54,15 @@ class FunctionBuilder(Builder):
         """Functions that hold what would be nested too deeply."""
         self._nesting = 0
         self._loops = 0
+        self._outputs_of_spill: list[str] | None = None
+        """In a spilled function, the variables that its caller gets back besides a value to return."""
 
     def write_body(self, blocks: tuple[ir.Block, ...]) -> None:
         """Write the blocks of the function."""
         for index, block in enumerate(blocks):
             jump = self._tail(blocks[index + 1 :])
             completes = self._block(block, jump=jump)
-            if not completes and (jump or not control.may_leave(block)):
+            if not completes and (jump or not controlflow.may_leave(block)):
                 return
         self.writer.line("return U")
 
@@ -83,28 +86,32 @@ class FunctionBuilder(Builder):
         head.extend(self.writer)
         return head
 
-    def _tail(self, following: tuple[ir.Block, ...]) -> str | None:
+    def _tail(self, following: tuple[ir.Block, ...]) -> Jump | None:
         """Give the `return` that is all there is to do after a block, if it is."""
         blocks = [block for block in following if block]
         if not blocks:
-            return "return U"
+            return Jump("return U")
         first = blocks[0][0]
-        return f"return {self.read(first.source)}" if isinstance(first, ir.ReturnLocal) else None
+        if not isinstance(first, ir.ReturnLocal):
+            return None
+        if isinstance(first.source, ir.Constant) or first.source in (ir.INPUT, ir.DATA):
+            return Jump(f"return {self.read(first.source)}")
+        return Jump(f"return v{first.source}", first.source)
 
-    def _block(self, block: ir.Block, *, jump: str | None = None, done: str | None = None) -> bool:
+    def _block(self, block: ir.Block, *, jump: Jump | None = None, done: str | None = None) -> bool:
         """Write a block and, at its end, the line `done`; say whether its end can be reached."""
-        needs_loop = control.escapes(block) >= 0 or control.exits(block) > _MOST_NESTED_EXITS
+        needs_loop = controlflow.escapes(block) >= 0 or controlflow.exits(block) > _MOST_NESTED_EXITS
         if jump is not None or not needs_loop:
             return self._statements(block, jump, done)
         self._nesting += 1
         with self.writer.block("while True:"):
-            completes = self._statements(block, "break", done)
+            completes = self._statements(block, Jump("break"), done)
             if completes:
                 self.writer.line("break")
         self._nesting -= 1
         return completes
 
-    def _statements(self, block: ir.Block, jump: str | None, done: str | None) -> bool:
+    def _statements(self, block: ir.Block, jump: Jump | None, done: str | None) -> bool:
         """Write the statements of a block; say whether its end can be reached."""
         self.scopes.enter(jump)
         depth = self.writer.depth
@@ -118,7 +125,8 @@ class FunctionBuilder(Builder):
         if completes and done is not None:
             self.writer.line(done)
         self.writer.close(depth)
-        self.scopes.leave(certainly_completed=completes and not control.may_leave(block))
+        is_certain = not controlflow.may_leave(block) or (jump is not None and jump.code.startswith("return"))
+        self.scopes.leave(certainly_completed=completes and is_certain)
         return completes
 
     def _count(self, statement: ir.Statement) -> None:
@@ -146,7 +154,7 @@ class FunctionBuilder(Builder):
             self.writer.line("break")
             return False
         elif isinstance(statement, ir.ReturnLocal):
-            self.writer.line(f"return {self.read(statement.source)}")
+            self._return(self.read(statement.source))
             return False
         else:
             write(self, statement)
@@ -154,7 +162,7 @@ class FunctionBuilder(Builder):
 
     def _after(self, block: ir.Block) -> None:
         """Go on leaving blocks after a nested one that a break may have left for good."""
-        if control.escapes(block) > 0:
+        if controlflow.escapes(block) > 0:
             self.uses_leave = True
             with self.writer.block("if leave:"):
                 self.writer.line("leave -= 1")
@@ -215,21 +223,21 @@ class FunctionBuilder(Builder):
         if not is_last:
             self.require(s.source)
         header = self._loop_header(s)
-        self.scopes.forget(control.undefined_within(s.block))
+        self.scopes.forget(effects.undefined_within(s.block))
         self._nesting += 1
         self._loops += 1
         with self.writer.block(header):
             self.scopes.enter(None)
             self.scopes.assign(s.key)
             self.scopes.assign(s.value)
-            self._statements(s.block, "continue", None)
+            self._statements(s.block, Jump("continue"), None)
             self.scopes.leave()
         self._loops -= 1
         self._nesting -= 1
 
     def _loop_header(self, s: ir.Scan) -> str:
         """Write what precedes a loop, the charge for its rounds included; give the `for` line."""
-        ordered = "ordered_" if control.order_matters(s, self._outputs(s)) else ""
+        ordered = "ordered_" if effects.order_matters(s, self._outputs(s)) else ""
         source = self.read(s.source)
         if self.usage.read[s.key]:
             self._charge_rounds(f"size({source})")
@@ -265,19 +273,31 @@ class FunctionBuilder(Builder):
             for variable in inside.variables() - {s.key, s.value, ir.INPUT, ir.DATA}
             if self.usage.total(variable) > inside.total(variable)
         )
-        outputs = self._outputs(s)
+        outputs = [
+            f"v{variable}"
+            for variable in sorted({*self._outputs(s), *(self.late_sets & inside.changed.keys())})
+        ]
         builder = FunctionBuilder(self.unit, (ir.INPUT, ir.DATA, *shared), self.usage)
         builder.scopes.forget([variable for variable in shared if not self.scopes.is_defined(variable)])
-        builder._loops = self._loops
-        builder.late_sets = self.late_sets
         builder.writer.location = self.writer.location
+        builder.late_sets = self.late_sets
+        builder._loops = self._loops
+        builder._outputs_of_spill = outputs
         builder._statements((s,), None, None)
-        if outputs:
-            builder.writer.line("return " + ", ".join(map(builder.variable, outputs)))
+        builder._return("N")
         name = self.unit.new_name("g")
         parameters = [builder.documents.frame, *[f"v{variable}" for variable in shared]]
         self.spilled += [*builder.spilled, builder.finish(name, parameters, charged=False)]
+        returned = self.new_name("r")
         arguments = ", ".join([self.documents.frame, *map(self.variable, shared)])
-        results = ", ".join(f"v{variable}" for variable in outputs)
-        self.writer.line(f"{results} = {name}({arguments})" if outputs else f"{name}({arguments})")
-        self.scopes.forget(outputs)
+        self.writer.line(f"{', '.join([returned, *outputs])}, = {name}({arguments})")
+        with self.writer.block(f"if {returned} is not N:"):
+            self._return(returned)
+        self.scopes.forget(inside.set.keys() | inside.reset.keys())
+
+    def _return(self, code: str) -> None:
+        """Leave the function with a value; `N` is none to return, for the caller of a spilled function."""
+        if self._outputs_of_spill is None:
+            self.writer.line(f"return {code}")
+        else:
+            self.writer.line(f"return {', '.join([code, *self._outputs_of_spill])},")

@@ -7,20 +7,28 @@ Knows nothing of Python source.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from webhook.rego import ir
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A Python statement that leaves a block."""
+
+    code: str
+    reads: ir.Local | None = None
+    """The variable that it returns."""
 
 
 class Scope:
     """One block under generation."""
 
-    __slots__ = ("assigned", "defined", "jump", "opened")
+    __slots__ = ("assigned", "defined", "jump")
 
-    def __init__(self, jump: str | None) -> None:
+    def __init__(self, jump: Jump | None) -> None:
         self.jump = jump
-        """The Python statement that leaves the block, or None where nested conditions do."""
-        self.opened = 0
-        """Conditions opened so far that hold the rest of the block."""
+        """How the block is left, or None where nested conditions do that."""
         self.assigned: set[ir.Local] = set()
         """Variables whose Python variable certainly exists."""
         self.defined: set[ir.Local] = set()
@@ -43,7 +51,7 @@ class Scopes:
         """The innermost block."""
         return self._stack[-1]
 
-    def enter(self, jump: str | None) -> Scope:
+    def enter(self, jump: Jump | None) -> Scope:
         """Open a block."""
         self._stack.append(Scope(jump))
         return self._stack[-1]

@@ -17,7 +17,9 @@ _SMALL: Final = 6
 """Statements of a function that is copied to each of its calls."""
 _SMALL_IN_LOOP: Final = 2
 """Statements of a rule that is cheaper to repeat than to remember."""
-_LARGEST_CALLER: Final = 400
+_MEDIUM: Final = 40
+"""Statements of a function that is moved to its only call."""
+_LARGEST_CALLER: Final = 200
 """Statements of a function that takes in no more of others."""
 
 
@@ -82,7 +84,7 @@ class _Inliner:
         is_rule = len(callee.params) == 2
         if is_rule and in_loop:
             return size <= _SMALL_IN_LOOP
-        return size <= _SMALL or self._calls[callee.name] == 1
+        return size <= (_MEDIUM if self._calls[callee.name] == 1 else _SMALL)
 
     def _body(self, callee: ir.Function, call: ir.Call) -> list[ir.Statement]:
         """Give the statements that do what a call of `callee` does."""

@@ -49,7 +49,7 @@ class _Literals:
         `made` are the variables whose collections are made in this block.
         """
         places = self._additions(statements, start, maker.target, made)
-        if places is None:
+        if places is None or not self._is_unseen(statements, start, places, maker.target):
             return
         additions = [statements[place] for place in places]
         literal = self._constant(maker, additions) or _literal_of(maker, additions)
@@ -83,6 +83,19 @@ class _Literals:
             ):
                 return None
         return places if len(places) == self._usage.changed[target] else None
+
+    def _is_unseen(
+        self, statements: list[ir.Statement], start: int, places: list[int], target: ir.Local
+    ) -> bool:
+        """Say whether nothing can read `target` while it is incomplete.
+
+        Control may leave the block between the additions; then only reads in the rest of the block are safe.
+        """
+        end = places[-1] if places else start
+        if all(map(dataflow.is_never_undefined, statements[start:end])):
+            return True
+        following = (tuple(statements[end + 1 :]),)
+        return dataflow.Usage(following).read[target] == self._usage.read[target]
 
     def _constant(self, maker: _Maker, additions: Sequence[ir.Statement]) -> ir.Statement | None:
         """Give the assignment of a constant collection, if it is one."""

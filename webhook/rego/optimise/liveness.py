@@ -1,10 +1,13 @@
-"""Removes what has no effect: assignments that nobody reads and blocks that do nothing."""
+"""Removes what has no effect: assignments that nobody reads, blocks that do nothing, what is never reached.
+
+Blocks that control never leaves early lose their borders on the way.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from webhook.rego import dataflow, ir
+from webhook.rego import controlflow, dataflow, ir
 from webhook.rego.values import UNDEFINED
 
 _EFFECTLESS: Final = (
@@ -25,9 +28,13 @@ def remove_unused(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     blocks: list[ir.Block] = []
     for block in function.blocks:
         cleaned = _block(block, usage)
-        if cleaned and not isinstance(cleaned[0], ir.Break):
+        if _does_nothing(cleaned):
+            continue
+        if blocks and not controlflow.may_leave(blocks[-1]):
+            blocks[-1] += cleaned
+        else:
             blocks.append(cleaned)
-        if cleaned and isinstance(cleaned[0], ir.ReturnLocal):
+        if isinstance(cleaned[0], ir.ReturnLocal):
             break
     while blocks and _returns_nothing(blocks[-1]):
         blocks.pop()
@@ -43,21 +50,39 @@ def _returns_nothing(block: ir.Block) -> bool:
 
 
 def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
+    """Clean a block and drop what cannot be reached or has no effect."""
     result: list[ir.Statement] = []
     for statement in block:
         if isinstance(statement, _EFFECTLESS) and _is_unused(statement, usage):
             continue
         cleaned = dataflow.with_blocks(statement, lambda inner: _block(inner, usage))
-        if isinstance(cleaned, ir.BlockStatement):
-            blocks = tuple([inner for inner in cleaned.blocks if inner])
-            if not blocks:
+        match cleaned:
+            case ir.BlockStatement():
+                result += _without_borders(cleaned)
+            case ir.Not(block=(ir.Break(index=0),)):
                 continue
-            if len(blocks) < len(cleaned.blocks):
-                cleaned = ir.BlockStatement(blocks, location=cleaned.location)
-        result.append(cleaned)
-        if isinstance(cleaned, ir.ReturnLocal | ir.Break):
+            case ir.Not(block=()):
+                result.append(ir.Break(0, location=cleaned.location))
+            case _:
+                result.append(cleaned)
+        if result and isinstance(result[-1], ir.ReturnLocal | ir.Break):
             break
     return dataflow.with_statements(block, result)
+
+
+def _without_borders(statement: ir.BlockStatement) -> ir.Block:
+    """Give what a statement with nested blocks amounts to: their statements, if control leaves none of them early."""
+    blocks = tuple([block for block in statement.blocks if not _does_nothing(block)])
+    if not any(map(controlflow.may_leave, blocks)):
+        return tuple([inner for block in blocks for inner in block])
+    if len(blocks) < len(statement.blocks):
+        return (ir.BlockStatement(blocks, location=statement.location),)
+    return (statement,)
+
+
+def _does_nothing(block: ir.Block) -> bool:
+    """Say whether a block is empty or left at once."""
+    return not block or (isinstance(block[0], ir.Break) and not block[0].index)
 
 
 def _is_unused(statement: ir.Statement, usage: dataflow.Usage) -> bool:

@@ -58,6 +58,8 @@ def optimise(policy: ir.Policy, builtins: Mapping[str, Builtin]) -> Optimised:
         if inlined is not functions[name]:
             inlined = _simplify(inlined, builtins, constants)
         functions[name] = _apply(inlined, [recognise, leave_loops])
+    for name in entries:
+        functions[name] = _merged(functions[name], functions, calls)
     shared = share_paths([functions[name] for name in _reachable(functions, [*entries], [*plans.values()])])
     return Optimised(
         ir.Policy(
@@ -98,6 +100,18 @@ def _apply(function: ir.Function, rewrites: Sequence[_Rewrite]) -> ir.Function:
             usage = dataflow.Usage(rewritten.blocks, rewritten.params)
             function = rewritten
     return function
+
+
+def _merged(
+    entry: ir.Function, functions: Mapping[str, ir.Function], calls: Mapping[str, int]
+) -> ir.Function:
+    """Give an entry that only calls a rule the rule's own body, if nothing else calls that."""
+    match entry.blocks:
+        case ((ir.Call(function=name, result=result), ir.ReturnLocal(source=source)),) if result == source:
+            rule = functions.get(name)
+            if rule is not None and calls[name] == 1:
+                return ir.Function(entry.name, entry.params, rule.result, rule.blocks)
+    return entry
 
 
 def _simplify(

@@ -120,7 +120,8 @@ class _Propagation:
                 return dataflow.with_blocks(s, lambda block: self.block(block, inner))
             case ir.BlockStatement() | ir.Not():
                 return dataflow.with_blocks(s, lambda block: self.block(block, known.copy()))
-        return None if _always_goes_on(s) else s
+        passed = _passed(s)
+        return s if passed is None else None if passed else ir.Break(0, location=s.location)
 
     def _assign(self, s: ir.AssignVar, known: _Known) -> ir.Statement:
         """Note what the target of an assignment stands for."""
@@ -188,8 +189,8 @@ def _is_small(value: Value) -> bool:
     return type(value) not in {str, list, dict, RegoSet} or len(value) <= _LARGEST_FOLDED
 
 
-def _always_goes_on(s: ir.Statement) -> bool:
-    """Say whether a test is passed for certain."""
+def _passed(s: ir.Statement) -> bool | None:
+    """Say whether a test of constants is passed; None for another statement."""
     match s:
         case ir.IsArray(source=ir.Constant(value)):
             return type(value) is list
@@ -197,8 +198,10 @@ def _always_goes_on(s: ir.Statement) -> bool:
             return type(value) is dict
         case ir.IsSet(source=ir.Constant(value)):
             return type(value) is RegoSet
+        case ir.IsUndefined(source=ir.Constant(value)):
+            return value is UNDEFINED
         case ir.Equal(left=ir.Constant(left), right=ir.Constant(right)):
             return equal(left, right)
         case ir.NotEqual(left=ir.Constant(left), right=ir.Constant(right)):
             return not equal(left, right)
-    return False
+    return None

@@ -1,4 +1,4 @@
-"""Questions about the control flow of blocks that decide how they are written in Python.
+"""What blocks do that decides how they are written in Python: what may be undefined, whether order shows.
 
 Knows nothing of Python source.
 """
@@ -10,40 +10,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from webhook.rego import dataflow, ir
-
-BLOCKS_LEFT_BY_DYNAMIC_CALL: Final = 2
-"""How many blocks around its own a dynamic call leaves whose function has no value."""
-
-
-def escapes(block: ir.Block) -> int:
-    """Give how many blocks around `block` the farthest break within it leaves; -1 without a break out of it."""
-    return max((_farthest(statement) for statement in block), default=-1)
-
-
-def _farthest(statement: ir.Statement) -> int:
-    if isinstance(statement, ir.Break):
-        return statement.index
-    if isinstance(statement, ir.CallDynamic):
-        return BLOCKS_LEFT_BY_DYNAMIC_CALL
-    if isinstance(statement, ir.Scan):
-        return -1
-    return max((escapes(inner) - 1 for inner in ir.blocks_of(statement)), default=-1)
-
-
-def may_leave(block: ir.Block) -> bool:
-    """Say whether control may leave the block before its end."""
-    return not all(_is_passed(statement) for statement in block)
-
-
-def _is_passed(statement: ir.Statement) -> bool:
-    if isinstance(statement, ir.BlockStatement):
-        return all(escapes(inner) < 1 for inner in statement.blocks)
-    return dataflow.is_never_undefined(statement) and not isinstance(statement, ir.ReturnLocal)
-
-
-def exits(block: ir.Block) -> int:
-    """Count the statements directly in the block that may leave it."""
-    return sum(not _is_passed(statement) for statement in block)
 
 
 def undefined_within(block: ir.Block) -> set[ir.Local]:

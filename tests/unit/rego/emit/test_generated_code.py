@@ -1,0 +1,161 @@
+"""What the generated Python looks like, where that matters for safety or speed."""
+
+import ast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.rego_engines import engines, plan, program
+from webhook.rego import ir
+from webhook.rego.builtins.registry import BUILTINS
+from webhook.rego.emit.module import emit_module
+from webhook.rego.emit.unit import Options
+from webhook.rego.errors import Location
+from webhook.rego.values import Value
+
+HOSTILE = "'''; import os\n\"\"\"\\N{DASH}{x}%s"
+
+
+def names_and_constants(source: str) -> tuple[set[str], set[str]]:
+    """Give the identifiers and the string constants of some Python."""
+    tree = ast.parse(source)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    texts = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return names, texts
+
+
+def policy_of(text: str) -> ir.Policy:
+    """Make a policy that has a text wherever a policy can have one."""
+    place = Location(text, 1, 1)
+    two, three = ir.Local(2), ir.Local(3)
+    body: ir.Block = (
+        ir.Dot(ir.INPUT, ir.Constant(text), two, location=place),
+        ir.With(ir.INPUT, (text,), ir.Constant({text: text}), (ir.AssignVarOnce(ir.Constant(text), three),)),
+        ir.MakeArrayOf((two, ir.Constant(text)), three),
+        ir.CallFormat(text.replace("%", "") + "%v", (two,), three),
+        ir.Holds("startswith", (two, ir.Constant(text))),
+        ir.Holds("internal.member_2", (two, ir.Constant([text]))),
+        ir.ReturnLocal(three),
+    )
+    function = ir.Function(text, (ir.INPUT, ir.DATA), two, (body,), (text,))
+    call = ir.Call(text, (ir.INPUT, ir.DATA), two)
+    return ir.Policy((ir.Plan(text, ((call, ir.ResultSetAdd(two)),)),), (function,))
+
+
+@given(st.text() | st.just(HOSTILE))
+def test_no_text_of_a_policy_becomes_code(text: str) -> None:
+    harmless = emit_module(policy_of("text"), {}, BUILTINS, Options()).source
+    source = emit_module(policy_of(text), {}, BUILTINS, Options()).source
+
+    assert names_and_constants(source)[0] == names_and_constants(harmless)[0]
+
+
+def test_hostile_texts_are_values_like_any_other() -> None:
+    policy = policy_of(HOSTILE)
+
+    assert [engine.query(HOSTILE, {HOSTILE: HOSTILE}) for engine in engines(policy)[1:]]
+
+
+def test_generated_code_has_no_builtins_of_python() -> None:
+    compiled = program("package t\np := count(input)", "data.t.p")
+
+    assert "__builtins__" not in compiled.source
+    assert compiled.namespace["__builtins__"] == {}
+
+
+def test_no_closure_is_made_and_no_document_copied() -> None:
+    source = program(
+        "package t\ndeny contains m if { some c in input.spec.containers; not c.ok; m := sprintf(`%v`, [c.name]) }",
+        "data.t.deny",
+    ).source
+
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    assert not [inner for outer in functions for inner in ast.walk(outer) if isinstance(inner, ast.Lambda)]
+    assert all(not isinstance(inner, ast.FunctionDef) for outer in functions for inner in outer.body)
+    assert "copy" not in source
+
+
+def nested_loops(depth: int, innermost: str) -> str:
+    sources = ["input.items", *[f"x{index}" for index in range(depth - 1)]]
+    loops = "; ".join(f"some x{index} in {source}" for index, source in enumerate(sources))
+    return f"package t\np contains y if {{ {loops}; y := {innermost} }}"
+
+
+def nested_lists(depth: int, leaf: Value) -> Value:
+    for _ in range(depth):
+        leaf = [leaf]
+    return leaf
+
+
+def test_loops_nested_beyond_the_limit_of_python_still_run() -> None:
+    policy = plan(nested_loops(45, "x44"), "data.t.p")
+
+    for engine in engines(policy):
+        (result,) = engine.query("data.t.p", {"items": nested_lists(45, "deep")})
+        assert list(result["result"]) == ["deep"]
+
+
+def test_what_deep_loops_assign_reaches_the_outside() -> None:
+    count = "x44" + "".join(f"; a{index} := x{index}" for index in range(45))
+    text = nested_loops(45, count).replace("contains y if", "if").replace("y := x44", "x44 == `deep`")
+
+    for engine in engines(plan(text, "data.t.p")):
+        assert engine.query("data.t.p", {"items": nested_lists(45, "deep")}) == [{"result": True}]
+        assert engine.query("data.t.p", {"items": nested_lists(45, "other")}) == []
+
+
+def test_comprehensions_and_negations_nested_beyond_the_limit_still_run() -> None:
+    term = "input.n"
+    for index in range(25):
+        term = f"[x{index} | some x{index} in [{term}]; not is_string(x{index})]"
+
+    for engine in engines(plan(f"package t\np := {term}", "data.t.p")):
+        assert engine.query("data.t.p", {"n": 1}) == [{"result": nested_lists(25, 1)}]
+
+
+def test_a_rule_returns_out_of_loops_nested_beyond_the_limit() -> None:
+    text = (
+        nested_loops(45, "x44")
+        .replace("contains y if", ":= y if")
+        .replace("y := x44", "x44 == `deep`; y := 1")
+    )
+    policy = plan(text + "\np := 2 if input.other", "data.t.p")
+
+    for engine in engines(policy):
+        assert engine.query("data.t.p", {"items": nested_lists(45, "deep")}) == [{"result": 1}]
+        assert engine.query("data.t.p", {"items": [], "other": True}) == [{"result": 2}]
+
+
+def test_many_exits_in_one_body_do_not_nest() -> None:
+    checks = "; ".join(f"input.x{index} == {index}" for index in range(80))
+    text = f"package t\np contains 1 if {{ {checks} }}\np contains 2"
+    document = {f"x{index}": index for index in range(80)}
+
+    for engine in engines(plan(text, "data.t.p")):
+        assert engine.query("data.t.p", document)[0]["result"].ordered() == [1, 2]
+        assert engine.query("data.t.p", {})[0]["result"].ordered() == [2]
+
+
+def test_a_path_of_the_input_that_rules_share_is_looked_up_once() -> None:
+    source = program(
+        "package t\np contains 1 if input.request.object.a\np contains 2 if input.request.object.b",
+        "data.t.p",
+    ).source
+
+    assert source.count("'object'") == 2  # the lookup and its fallback
+
+
+def test_a_rule_used_once_has_no_memo_and_one_used_twice_has() -> None:
+    once = program("package t\np if count(q) > 1\nq contains x if some x in input.xs", "data.t.p").source
+    twice = program(
+        "package t\np contains 1 if count(q) > 1\np contains 2 if count(q) > 2\nq contains x if some x in input.xs",
+        "data.t.p",
+    )
+
+    assert " is N" not in once
+    assert " is N" in twice.source

@@ -1,0 +1,182 @@
+"""What the optimiser makes of Rego, seen in the statements that are left."""
+
+from typing import TypeVar
+
+import pytest
+
+from tests.support.rego_engines import engines, plan
+from webhook.rego import ir
+from webhook.rego.builtins.registry import BUILTINS
+from webhook.rego.optimise.pipeline import Optimised, optimise
+from webhook.rego.values import UNDEFINED, Value, format_value
+
+Kind = TypeVar("Kind", bound=ir.Statement)
+
+
+def optimised(rules: str) -> Optimised:
+    return optimise(plan(f"package t\nimport rego.v1\n{rules}", "data.t.p"), BUILTINS)
+
+
+def statements(rules: str) -> list[ir.Statement]:
+    """Give what is left of `p` and of all that it still calls."""
+    result = optimised(rules)
+    bodies = [*result.entries.values(), *result.policy.functions]
+    return [statement for body in bodies for statement in ir.walk(body.blocks)]
+
+
+def only(kind: type[Kind], rules: str) -> list[Kind]:
+    return [statement for statement in statements(rules) if isinstance(statement, kind)]
+
+
+def agreed(rules: str, document: Value = UNDEFINED) -> str:
+    """Give the value of `p`, on which every engine must agree."""
+    values = {
+        format_value(engine.query("data.t.p", document))
+        for engine in engines(plan(f"package t\nimport rego.v1\n{rules}", "data.t.p"))
+    }
+    (value,) = values
+    return value
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        'p := {"a": [1, 2], "b": {3}}',
+        'p := upper(concat(",", ["a", "b"]))',
+        "p := q\nq := [r, r]\nr := 1 + 2",
+        "p := x if { x := 7; x > 3; is_number(x) }",
+        "p contains 1\np contains 2",
+        "default p := 3\np := 3 if false",
+    ],
+)
+def test_a_constant_rule_is_one_return(rules: str) -> None:
+    (statement,) = statements(rules)
+
+    assert isinstance(statement, ir.ReturnLocal)
+    assert isinstance(statement.source, ir.Constant)
+    assert agreed(rules).startswith("[{")
+
+
+@pytest.mark.parametrize("rules", ["p := to_number(`x`)", "p := 1 / 0", "p := count(7 | 8)"][:2])
+def test_a_constant_call_that_fails_is_left_to_the_evaluation(rules: str) -> None:
+    assert agreed(rules) == "[]"
+
+
+def test_what_depends_on_the_evaluation_is_not_folded() -> None:
+    assert only(ir.Call, "p := time.now_ns()")
+
+
+def test_a_lookup_repeated_in_a_body_is_done_once() -> None:
+    lookups = only(ir.Dot, "p if { input.a.b == 1; input.a.b != 2; input.a.b }")
+
+    assert len(lookups) == 2
+
+
+def test_a_lookup_is_done_again_under_with() -> None:
+    rules = "p := [x, y] if { x := input.a; y := input.a with input as {`a`: 9} }"
+
+    assert agreed(rules, {"a": 1}) == '[{"result": [1, 9]}]'
+
+
+def test_a_rule_asked_twice_in_a_body_is_called_once() -> None:
+    calls = only(ir.Call, "p := q + q\nq := count([x | some x in input.a; x > 1])")
+
+    assert [call.function for call in calls].count("g0.data.t.q") <= 1
+
+
+def test_small_functions_are_inlined() -> None:
+    rules = "p if { some c in input.cs; root(c) }\nroot(c) if c.user == 0"
+
+    assert not optimised(rules).policy.functions
+    assert agreed(rules, {"cs": [{"user": 1}, {"user": 0}]}) == '[{"result": true}]'
+    assert agreed(rules, {"cs": [{"user": 1}, {}]}) == "[]"
+
+
+def test_an_inlined_function_keeps_its_variables_apart() -> None:
+    rules = "p := [f(1), f(input.a), x] if { x := 5 }\nf(y) := x if { x := y + 1 }"
+
+    assert agreed(rules, {"a": 7}) == '[{"result": [2, 8, 5]}]'
+
+
+def test_a_rule_in_a_loop_is_remembered_and_not_inlined() -> None:
+    rules = "p contains x if { some x in input.a; q > 2 }\nq := count([y | some y in input.a; y > 0])"
+
+    assert [function.name for function in optimised(rules).policy.functions] == ["g0.data.t.q"]
+
+
+def test_a_chain_of_else_returns_at_the_first_success() -> None:
+    rules = "p := f(input.a)\nf(x) := `one` if x == 1 else := `two` if x == 2 else := `many`"
+
+    assert not only(ir.AssignVarOnce, rules)
+    assert [agreed(rules, {"a": a}) for a in (1, 2, 3)] == [
+        f'[{{"result": "{t}"}}]' for t in ("one", "two", "many")
+    ]
+
+
+def test_a_default_is_returned_only_when_nothing_else_is() -> None:
+    rules = "default p := false\np if input.a == 1\np if input.a == 2"
+
+    assert [agreed(rules, {"a": a}) for a in (1, 2, 3)] == [
+        f'[{{"result": {t}}}]' for t in ("true", "true", "false")
+    ]
+
+
+def test_different_values_are_still_compared() -> None:
+    rules = "p := 1 if input.a\np := 2 if input.b"
+
+    assert only(ir.AssignVarOnce, rules)
+    assert agreed(rules, {"a": True}) == '[{"result": 1}]'
+    assert agreed(rules, {"b": True}) == '[{"result": 2}]'
+
+
+def test_a_call_made_for_its_truth_becomes_a_test() -> None:
+    rules = "p if { startswith(input.a, `x`); count(input.b) > 1 }"
+
+    assert {test.function for test in only(ir.Holds, rules)} == {"startswith", "gt"}
+    assert not only(ir.NotEqual, rules)
+
+
+def test_a_text_is_formatted_without_an_array() -> None:
+    rules = 'p := sprintf("%v: %d and %s", [input.a, input.b, input.a])'
+
+    (call,) = only(ir.CallFormat, rules)
+    assert call.template == "%v: %d and %s"
+    assert agreed(rules, {"a": "x", "b": 3}) == '[{"result": "x: 3 and x"}]'
+    assert agreed(rules, {"a": [1, {"k": "v"}], "b": "y"}) == agreed(rules, {"a": [1, {"k": "v"}], "b": "y"})
+
+
+@pytest.mark.parametrize(
+    "template", ["{}", "{0}", "%%", "{{%v}}", "'\"\\n{x!r}%v'\"", "%5d|%v", "%v %v", "%[1]v %[1]v"]
+)
+def test_templates_mean_what_they_mean_to_the_builtin(template: str) -> None:
+    for value in (7, "x'{y}", True, None, 1.5, [1]):
+        rules = f"p := sprintf({_quoted(template)}, [input.a])"
+        assert agreed(rules, {"a": value})
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def test_a_loop_for_one_flag_is_left_when_the_flag_is_set() -> None:
+    rules = "p if { not q }\nq if { every x in input.xs { x > 1 } }"
+
+    assert only(ir.ExitLoop, rules)
+    assert agreed(rules, {"xs": [2, 1, 3]}) == '[{"result": true}]'
+    assert agreed(rules, {"xs": [2, 2]}) == "[]"
+    assert agreed(rules, {"xs": []}) == "[]"
+
+
+def test_rules_with_variables_in_their_heads_do_not_share_what_they_build() -> None:
+    rules = "p := [q, q]\nq[input.k].b contains 1\nq[input.l].b contains 2\nq.c.b contains 3"
+
+    for _ in range(2):
+        assert agreed(rules, {"k": "x", "l": "x"}) == (
+            '[{"result": [{"c": {"b": {3}}, "x": {"b": {1, 2}}}, {"c": {"b": {3}}, "x": {"b": {1, 2}}}]}]'
+        )
+
+
+def test_a_constant_is_not_changed_by_evaluations() -> None:
+    rules = "p[input.k] := v if { v := {`a`: []} }\np.x.y := 1 if input.more"
+
+    assert agreed(rules, {"k": "z", "more": True}) == agreed(rules, {"k": "z", "more": True})
