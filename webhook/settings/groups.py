@@ -10,7 +10,18 @@ import msgspec
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-ListenAddress = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*):\d{1,5}$")]
+ListenAddress = Annotated[
+    str,
+    msgspec.Meta(
+        # A port is at most 65535.
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*):0*([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
+        examples=["0.0.0.0:8443", "[::]:8443"],
+        title="HOST:PORT",
+    ),
+]
+HttpUrl = Annotated[
+    str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+", examples=["http://localhost:4318"], title="URL")
+]
 FailureAction = Literal["deny", "allow", "warn"]
 
 
@@ -86,7 +97,7 @@ class TelemetrySettings(Group, frozen=True, kw_only=True):
 
     log_requests: bool = True
     """Write one JSON line per request to standard output."""
-    otlp_endpoint: str | None = None
+    otlp_endpoint: HttpUrl | None = None
     """Base URL of an OTLP/HTTP collector; spans are off without it."""
     service_name: str = "gradate"
     """`service.name` of the spans."""
@@ -98,7 +109,7 @@ class RolloutSettings(Group, frozen=True, kw_only=True):
     enabled: bool = True
     """Off, whatever the files say is in force at once, and no store is used."""
     strategy: dict[str, Any] = {}
-    """Steps, analysis and namespaces as docs/rollout.md describes them; `{}` is the default strategy."""
+    """Steps, analysis and namespaces as docs/rollouts.md describes them; `{}` is the default strategy."""
     strategies: dict[str, dict[str, Any]] = {}
     """Strategies of single policies, by name, instead of `strategy`."""
     tick_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 1.0

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import yaml
@@ -78,7 +78,7 @@ def environment_name(key_path: KeyPath) -> str:
 
 def _overlay_file(tree: Tree, origins: dict[KeyPath, str], path: Path) -> None:
     try:
-        document = yaml.safe_load(path.read_bytes())
+        document = yaml.load(path.read_bytes(), _Yaml)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise SettingsError(f"{path}: cannot read the settings file: {error.strerror or error}") from error
     except yaml.YAMLError as error:
@@ -109,13 +109,26 @@ def _environment_values(environment: Mapping[str, str]) -> Iterator[tuple[KeyPat
         if not name.startswith(ENVIRONMENT_PREFIX) or name in _FOREIGN:
             continue
         if name in known:
-            try:
-                value = yaml.safe_load(environment[name])
-            except yaml.YAMLError as error:
-                raise SettingsError(f"environment variable {name}: not a valid value: {error}") from error
-            yield known[name], value, f"environment variable {name}"
+            yield (
+                known[name],
+                _read_variable(name, environment[name], known[name]),
+                f"environment variable {name}",
+            )
         elif not _SERVICE_LINK.match(name):
             _refuse_unknown(name, known, "environment", "variable")
+
+
+def _read_variable(name: str, text: str, key_path: KeyPath) -> Any:
+    """Read text as it stands where text is asked for, so that `[::]:8443` is no list; all else as YAML."""
+    kinds = _kinds(_type_of(key_path))
+    takes_none = any(isinstance(kind, msgspec.inspect.NoneType) for kind in kinds)
+    if any(isinstance(kind, msgspec.inspect.StrType | msgspec.inspect.LiteralType) for kind in kinds):
+        return None if takes_none and not text else text
+    try:
+        return yaml.load(text, _Yaml)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or "it is not text"
+        raise SettingsError(f"environment variable {name}: not a valid value: {problem}") from error
 
 
 def _refuse_unknown(name: str, known: Mapping[str, Any] | set[str], place: str, noun: str) -> None:
@@ -138,6 +151,61 @@ def _convert(tree: Tree, origins: Mapping[KeyPath, str]) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, at = str(error).partition(" - at `$.")
         dotted = at.rstrip("`")
-        group, _, key = dotted.partition(".")
-        origin = origins.get((group, re.split(r"[.\[]", key)[0]), "settings")
-        raise SettingsError(f"{origin}: `{dotted}`: {reason[0].lower()}{reason[1:]}") from error
+        group, _, rest = dotted.partition(".")
+        key_path = (group, re.split(r"[.\[]", rest)[0])
+        origin = origins.get(key_path, "settings")
+        raise SettingsError(f"{origin}: `{dotted}`: {_explain(reason, _type_of(key_path))}") from error
+
+
+def _explain(reason: str, kind: Any) -> str:
+    """Say what would be right where the decoder only says what is wrong."""
+    if "matching regex" in reason:
+        return f"write it like {' or '.join(_examples(kind))}"
+    said = reason[0].lower() + reason[1:]
+    values = [
+        str(value)
+        for one in _kinds(kind)
+        if isinstance(one, msgspec.inspect.LiteralType)
+        for value in one.values
+    ]
+    return f"{said}; known: {', '.join(values)}" if values else said
+
+
+def _type_of(key_path: KeyPath) -> Any:
+    group, key = key_path
+    groups = {one.encode_name: one.type for one in msgspec.structs.fields(Settings)}
+    return next(one.type for one in msgspec.structs.fields(groups[group]) if one.encode_name == key)
+
+
+def _kinds(kind: Any) -> tuple[msgspec.inspect.Type, ...]:
+    """List what a setting may hold."""
+    waiting, found = [msgspec.inspect.type_info(kind)], []
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, msgspec.inspect.UnionType):
+            waiting.extend(one.types)
+        elif isinstance(one, msgspec.inspect.Metadata):
+            waiting.append(one.type)
+        else:
+            found.append(one)
+    return tuple(found)
+
+
+def _examples(kind: Any) -> list[str]:
+    metas = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
+    own = [example for meta in metas for example in meta.examples or ()]
+    return own or [example for part in get_args(kind) for example in _examples(part)]
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML in which no mapping may hold a key twice: silently, the first would be forgotten."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    problem = f"the key `{key.value}` stands twice"
+                    raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)

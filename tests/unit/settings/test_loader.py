@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +45,27 @@ def test_a_list_can_be_given_in_the_environment() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("listen", "[::]:8443", "[::]:8443"),
+        ("tlsCert", "8443", "8443"),
+        ("clientCa", "no", "no"),
+        ("clientCa", "", None),
+    ],
+)
+def test_text_in_the_environment_is_taken_as_it_stands(name: str, text: str, value: str | None) -> None:
+    loaded = load_settings(None, {environment_name(("server", name)): text}, {})
+    assert msgspec.to_builtins(loaded.settings.server)[name] == value
+
+
+def test_a_broken_value_in_the_environment_is_said_in_one_line() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, {"GRADATE_ADMISSION_EXEMPT_NAMESPACES": "[a"}, {})
+    assert "environment variable GRADATE_ADMISSION_EXEMPT_NAMESPACES: not a valid value" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("server: {lisen: ':1'}", "unknown setting `lisen`; did you mean `listen`?"),
@@ -52,9 +74,17 @@ def test_a_list_can_be_given_in_the_environment() -> None:
         ("server: {workers: 0}", "`server.workers`: expected `int` >= 1"),
         (
             "admission: {existingViolations: maybe}",
-            "`admission.existingViolations`: invalid enum value 'maybe'",
+            "`admission.existingViolations`: invalid enum value 'maybe'; known: allow, deny",
         ),
-        ("server: {listen: nowhere}", "`server.listen`: expected `str` matching regex"),
+        ("server: {listen: nowhere}", "`server.listen`: write it like 0.0.0.0:8443 or [::]:8443"),
+        ("server: {listen: ':65536'}", "`server.listen`: write it like 0.0.0.0:8443"),
+        (
+            "telemetry: {otlpEndpoint: 'ftp://x'}",
+            "`telemetry.otlpEndpoint`: write it like http://localhost:4318",
+        ),
+        ("server: {workers: 1, workers: 2}", ":1:22: not valid YAML: the key `workers` stands twice"),
+        ("server: {}\nserver: {}", ":2:1: not valid YAML: the key `server` stands twice"),
+        ("&a [*a]", "settings are a mapping"),
         ("[1, 2]", "settings are a mapping of groups, not a list"),
         ("server: 3", "`server` is a mapping of settings, not a int"),
     ],
