@@ -4,6 +4,7 @@ Owns messages and frames. Must not know what is done with them.
 """
 
 import asyncio
+import logging
 import struct
 from collections.abc import Callable
 from typing import TypeAlias, cast
@@ -13,6 +14,7 @@ import msgspec
 from webhook.server.checks import NamedHealth
 from webhook.telemetry.metrics import MetricsReport
 
+_log = logging.getLogger(__name__)
 _LENGTH = struct.Struct("!I")
 _LARGEST_FRAME = 64 * 1024 * 1024
 # A supervisor that does not read for long gets no more; the numbers stay in the worker until it does.
@@ -82,8 +84,14 @@ class Channel(asyncio.Protocol):
                 return
             if len(received) < end:
                 return
-            message = self._decoder.decode(received[_LENGTH.size : end])
+            frame = bytes(received[_LENGTH.size : end])
             del received[:end]
+            try:
+                message = self._decoder.decode(frame)
+            except msgspec.DecodeError as error:
+                # Better to miss one report than to lose the worker that serves.
+                _log.error("a message was not understood", exc_info=error)
+                continue
             self._heard(message)
 
     def connection_lost(self, _exc: Exception | None) -> None:

@@ -111,5 +111,6 @@ class Metrics:
             for (name, labels), value in self._gauges.items()
         ]
         for group in self._groups.values():
-            gauges += [(metric.name, labels, value) for (metric, labels), value in group.items()]
+            # True is an int to Python and no number on the wire.
+            gauges += [(metric.name, labels, float(value)) for (metric, labels), value in group.items()]
         return MetricsReport(tally=self._tally.take(), gauges=tuple(gauges))

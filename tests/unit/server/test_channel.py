@@ -63,6 +63,15 @@ async def test_what_was_sent_before_the_end_still_arrives() -> None:
         assert supervisor.heard == [REPORT]
 
 
+async def test_a_message_that_is_not_understood_costs_only_itself() -> None:
+    async with connected() as (worker, supervisor):
+        strange = MetricsReport(gauges=(("gradate_leader", (), "much"),))  # type: ignore[arg-type]  # on purpose
+        for message in (REPORT, Report(metrics=strange, checks=()), REPORT):
+            worker.channel.send(message)
+        await until(lambda: len(supervisor.heard) == 2)
+        assert not supervisor.is_lost
+
+
 async def test_an_end_that_does_not_read_is_noticed() -> None:
     async with connected() as (worker, supervisor):
         clear = [worker.channel.is_clear]

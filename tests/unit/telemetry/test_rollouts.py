@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.rollouts import begun, evidence
@@ -11,16 +12,17 @@ from webhook.rollout.finding import FindingKind
 from webhook.rollout.life import Phase
 from webhook.rollout.strategy import Mode
 from webhook.telemetry.exposition import Exposition
-from webhook.telemetry.metrics import Metrics
+from webhook.telemetry.metrics import Metrics, MetricsReport
 from webhook.telemetry.rollouts import count_journal, show_rollouts
 
 KEY = ("credential-env", "1.1.0")
 
 
 def scrape(metrics: Metrics) -> dict[str, float]:
-    """Give the samples of Gradate's own metrics by name and labels, but the worker's."""
+    """Give the samples of Gradate's own metrics by name and labels, but the worker's, as they cross processes."""
     exposition = Exposition()
-    exposition.absorb("0", metrics.report())
+    wire = msgspec.msgpack.encode(metrics.report())
+    exposition.absorb("0", msgspec.msgpack.decode(wire, type=MetricsReport))
     return {
         sample.name + "".join(f" {name}={value}" for name, value in sorted(sample.labels.items()) if name != "worker"):
             sample.value
