@@ -4,6 +4,7 @@ Owns the choice between the two, and the order in which mistakes are found: cert
 anything is built. Must not know what is built.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import uvloop
 
 from webhook.server.address import ListenAddress, address_of, bind, parse_address, reserve
 from webhook.server.application import Build
-from webhook.server.checks import Look
+from webhook.server.checks import Look, all_well
 from webhook.server.operations import OperationsListener, Render, Routes, probe_routes
 from webhook.server.process import ServingProcess, load_serving_context
 from webhook.server.stop import Stop, stop_on_signals
@@ -25,8 +26,9 @@ from webhook.telemetry.process import ProcessTelemetry
 
 _ALONE = "0"
 _SUPERVISOR = "supervisor"
+_LOOK_SECONDS = 0.02
 Announce = Callable[[ListenAddress, ListenAddress], None]
-"""Hears where admission and operations listen, once both addresses are bound."""
+"""Hears where admission and operations listen, once requests are served there."""
 RoutesOf = Callable[[ProcessTelemetry], Routes]
 """Gives routes that announce what they change to the telemetry of their process."""
 
@@ -154,8 +156,16 @@ async def _operate(
         await operations.start()
         stack.push_async_callback(operations.stop)
         if announce is not None:
-            announce(role.admission, operations.address)
+            announcing = asyncio.create_task(_announce_when_ready(role, operations.address, announce))
+            stack.callback(announcing.cancel)
         stop = Stop()
         with stop_on_signals(stop):
             await role.run(stop)
         telemetry.events.event(fields.EVENT_STOPPED, {})
+
+
+async def _announce_when_ready(role: _Role, operations: ListenAddress, announce: Announce) -> None:
+    """Tell the addresses once they serve, so that a process that cannot start says why and nothing else."""
+    while not all_well(role.look()):  # noqa: ASYNC110  the checks only answer when they are asked
+        await asyncio.sleep(_LOOK_SECONDS)
+    announce(role.admission, operations)
