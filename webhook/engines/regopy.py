@@ -1,7 +1,7 @@
 """The regopy evaluator: the second opinion, in a process of its own.
 
-rego-cpp knows Rego v1 only and has known defects (docs/rego.md lists them); a policy chooses it with
-`engine: regopy`.
+rego-cpp knows Rego v1 only, and tests/conformance/regopy_defects.toml lists what is known to be wrong with it; a
+policy chooses it with `engine: regopy`.
 """
 
 from collections.abc import Mapping
