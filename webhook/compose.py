@@ -5,12 +5,13 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from webhook.decision.judge import ExistingViolations
 from webhook.engines.factory import EngineFactory
@@ -27,6 +28,7 @@ from webhook.policy.metadata import FailureAction
 from webhook.policy.version import PolicyVersion
 from webhook.ports.store import Store, StoreUnavailable
 from webhook.rollout.duration import DAY_NS, SECOND_NS
+from webhook.rollout.errors import InvalidStrategy, Problem
 from webhook.rollout.strategy import Strategy
 from webhook.rollout.strategy_document import parse_strategy
 from webhook.server.application import Application
@@ -152,12 +154,26 @@ class Strategies:
             webhook.rollout.errors.InvalidStrategy: one contradicts itself.
 
         """
-        self._default = parse_strategy(settings.strategy)
-        self._own = {name: parse_strategy(document) for name, document in settings.strategies.items()}
+        self._default = _read_strategy("rollout.strategy", settings.strategy)
+        self._own = {
+            name: _read_strategy(f"rollout.strategies.{name}", document)
+            for name, document in settings.strategies.items()
+        }
 
     def of(self, policy: str) -> Strategy:
         """Give the strategy of a policy."""
         return self._own.get(policy, self._default)
+
+
+def _read_strategy(setting: str, document: Mapping[str, Any]) -> Strategy:
+    try:
+        return parse_strategy(document)
+    except InvalidStrategy as error:
+        problems = [
+            Problem(f"{setting}.{found.field}" if found.field else setting, found.reason)
+            for found in error.problems
+        ]
+        raise InvalidStrategy(problems) from error
 
 
 class StoreOperators:
@@ -273,7 +289,8 @@ def decision_rules(settings: AdmissionSettings) -> DecisionRules:
 
 def _policies_health(reloader: Reloader) -> Health:
     snapshot = reloader.current
-    note = f"generation {snapshot.generation}, {len(snapshot.versions)} versions in force"
+    count = len(snapshot.versions)
+    note = f"generation {snapshot.generation}, {count} version{'' if count == 1 else 's'} in force"
     if reloader.failure:
         # Still ready: the last good set serves.
         note += f"; the newest files are not in force: {reloader.failure}"

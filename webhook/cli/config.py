@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from webhook.cli.options import config_option, output_option, read_settings
 from webhook.cli.printing import print_document, print_table
+from webhook.compose import Strategies
 from webhook.settings.loader import KeyPath, LoadedSettings, environment_name, setting_paths
 
 
@@ -22,6 +23,7 @@ def config() -> None:
 def check(config_path: Path | None) -> None:
     """Check the settings file and the environment; exit code 2 names the first mistake."""
     loaded = read_settings(config_path, {})
+    Strategies(loaded.settings.rollout)
     click.echo(f"settings are valid ({len(loaded.origins)} set, the rest are defaults)")
 
 
