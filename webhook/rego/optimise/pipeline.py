@@ -107,7 +107,12 @@ def _merged(
 ) -> ir.Function:
     """Give an entry that only calls a rule the rule's own body, if nothing else calls that."""
     match entry.blocks:
-        case ((ir.Call(function=name, result=result), ir.ReturnLocal(source=source)),) if result == source:
+        case (
+            (
+                ir.Call(function=name, arguments=(ir.INPUT, ir.DATA), result=result),
+                ir.ReturnLocal(source=source),
+            ),
+        ) if result == source:
             rule = functions.get(name)
             if rule is not None and calls[name] == 1:
                 return ir.Function(entry.name, entry.params, rule.result, rule.blocks)

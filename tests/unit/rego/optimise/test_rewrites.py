@@ -98,6 +98,13 @@ def test_an_inlined_function_keeps_its_variables_apart() -> None:
     assert agreed(rules, {"a": 7}) == '[{"result": [2, 8, 5]}]'
 
 
+def test_a_rule_that_only_calls_a_function_gives_it_its_arguments() -> None:
+    rules = "p := f(1)\nf(x) := `one` if x == input.a\nf(x) := `two` if x == input.b"
+
+    assert agreed(rules, {"a": 1}) == '[{"result": "one"}]'
+    assert agreed(rules, {"b": 1}) == '[{"result": "two"}]'
+
+
 def test_a_rule_in_a_loop_is_remembered_and_not_inlined() -> None:
     rules = "p contains x if { some x in input.a; q > 2 }\nq := count([y | some y in input.a; y > 0])"
 
