@@ -42,6 +42,7 @@ class _Lane:
     def __init__(self, options: SqliteOptions, name: str) -> None:
         self._path = options.path
         self._connection = connect(options)
+        self._identity = _identify(options.path)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"store-{name}")
         self._closed = False
 
@@ -52,6 +53,11 @@ class _Lane:
         return await loop.run_in_executor(self._executor, lambda: self._call(query, *args, **kwargs))
 
     def _call(self, query: _Query[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        if _identify(self._path) != self._identity:
+            # SQLite would go on in a file that has no name any more: evidence and promotions that nobody ever finds.
+            raise StoreUnavailable(
+                f"{self._path}: the file was removed or replaced while in use; restore it, then restart"
+            )
         with translated(self._path):
             return query(self._connection, *args, **kwargs)
 
@@ -59,6 +65,15 @@ class _Lane:
         self._closed = True
         self._executor.shutdown(wait=True)
         self._connection.close()
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    """Tell a file from others of the same name; None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class SqliteStore:

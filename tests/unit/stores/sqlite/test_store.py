@@ -245,3 +245,16 @@ async def test_status_is_quick_with_a_hundred_thousand_findings_and_a_million_wo
         100_000,
     )
     assert min(took) < 0.2
+
+
+def test_a_file_that_was_removed_or_replaced_is_no_store_any_more(path: Path) -> None:
+    store = opened(path)
+    aside = path.rename(path.with_name("aside"))
+    for _ in ("removed", "replaced"):
+        for call in (store.stables(), store.adopt_stables({"p": "sha256:1"})):
+            with pytest.raises(StoreUnavailable, match="removed or replaced while in use"):
+                asyncio.run(call)
+        path.touch()
+    aside.replace(path)
+    assert asyncio.run(store.stables()) == {}
+    asyncio.run(store.aclose())
