@@ -58,6 +58,7 @@ fuzz-rego: $(STAMP) ## throw text at the Rego parser for ten minutes
 .PHONY: docs
 docs: $(STAMP) ## redraw what is drawn from code
 	$(BIN)/python docs/draw_rollout_states.py
+	$(BIN)/python docs/list_settings.py
 
 .PHONY: format
 format: $(STAMP) ## reformat the code
