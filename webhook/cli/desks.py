@@ -129,7 +129,7 @@ class ServerDesk:
             {"params": _query(fields)} if operation.method == "GET" else {"data": msgspec.json.encode(fields)}
         )
         status, body = await _request(
-            self._session, operation.method, self._url + API_PREFIX + path, headers=self._headers, **options
+            self._session, operation.method, self._url, API_PREFIX + path, headers=self._headers, **options
         )
         if status != 200:
             raise _error_of(status, body, self._url)
@@ -172,18 +172,25 @@ def _error_of(status: int, body: bytes, url: str) -> Exception:
 
 
 async def _request(
-    session: aiohttp.ClientSession, method: str, url: str, **options: Any
+    session: aiohttp.ClientSession, method: str, server: str, path: str, **options: Any
 ) -> tuple[int, bytes]:
     try:
-        async with session.request(method, url, allow_redirects=False, **options) as response:
+        async with session.request(method, server + path, allow_redirects=False, **options) as response:
             return response.status, await response.read()
+    except (aiohttp.InvalidURL, ValueError) as error:
+        raise CommandError(f"{server!r} is no URL; write http://HOST:PORT") from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        reason = (
-            "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-        )
-        raise CommandError(f"no server answers at {url}: {reason}") from error
-    except ValueError as error:
-        raise CommandError(f"{url!r} is no URL; write http://HOST:PORT") from error
+        raise CommandError(f"no server answers at {server}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case aiohttp.ClientConnectorError():
+            return (error.os_error.strerror or str(error.os_error)).lower()
+        case _:
+            return str(error) or type(error).__name__
 
 
 async def _knows_token(session: aiohttp.ClientSession, url: str, token: TokenFile, *, must: bool) -> bool:
@@ -196,7 +203,7 @@ async def _knows_token(session: aiohttp.ClientSession, url: str, token: TokenFil
     """
     challenge = secrets.token_hex(16)
     try:
-        status, body = await _request(session, "GET", url + IDENTITY_PATH, params={"challenge": challenge})
+        status, body = await _request(session, "GET", url, IDENTITY_PATH, params={"challenge": challenge})
         identity = msgspec.json.decode(body, type=Identity) if status == 200 else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         identity = None
@@ -206,7 +213,9 @@ async def _knows_token(session: aiohttp.ClientSession, url: str, token: TokenFil
         return False
     if identity is None or identity.product != "gradate":
         if must:
-            raise CommandError(f"{url}: what answers there is no operations API of Gradate")
+            raise CommandError(
+                f"{url}: what answers there is no operations API of Gradate, or rollouts are off"
+            )
         return False
     if not secrets.compare_digest(prove_token(token.read(), challenge), identity.proof):
         raise CommandError(

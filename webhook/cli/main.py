@@ -7,11 +7,16 @@ import click
 
 from webhook.cli.certs import certs
 from webhook.cli.config import config
+from webhook.cli.dispute import dispute
 from webhook.cli.errors import EXIT_FAILED, EXIT_MISUSE, EXPECTED_ERRORS
 from webhook.cli.eval import eval_
+from webhook.cli.exception import exception
 from webhook.cli.policies import policies
+from webhook.cli.review import review
+from webhook.cli.rollout import rollout
 from webhook.cli.serve import serve
 from webhook.cli.simulate import simulate_command
+from webhook.cli.store import store
 from webhook.cli.test import test
 from webhook.cli.webhook_config import webhook_config
 from webhook.flows.operation_errors import OperationRefused
@@ -28,7 +33,21 @@ def gradate(context: click.Context, *, traceback: bool) -> None:
     context.obj = {"traceback": traceback}
 
 
-for _command in (serve, policies, test, eval_, simulate_command, certs, config, webhook_config):
+for _command in (
+    serve,
+    rollout,
+    review,
+    dispute,
+    exception,
+    policies,
+    test,
+    eval_,
+    simulate_command,
+    store,
+    certs,
+    config,
+    webhook_config,
+):
     gradate.add_command(_command)
 
 

@@ -1,19 +1,27 @@
-"""`gradate policies`: what a folder of policies holds."""
+"""`gradate policies`: what a folder of policies holds, and the versions that there were."""
 
 import asyncio
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
+from rich.text import Text
 
+from webhook.cli.desk_options import at_desk, desk_options
+from webhook.cli.desks import DeskOptions
 from webhook.cli.options import config_option, output_option, policies_option, read_settings
-from webhook.cli.printing import print_document, print_table
+from webhook.cli.printing import console, print_document, print_table
+from webhook.cli.rollout_text import format_time, styled_phase
+from webhook.flows.version_history import DiffVersions, PolicyName, VersionView
 from webhook.policy.catalog import Catalog, override_parameters, read_catalog
 from webhook.policy.version import PolicyVersion
+from webhook.server.operation_table import DIFF_VERSIONS, LIST_VERSIONS
 from webhook.settings.groups import PolicySettings
 from webhook.sources.folder import FolderSource
 
 _DIGEST_CHARACTERS = len("sha256:") + 12
+_DIFF_STYLES = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}
 
 
 @click.group(invoke_without_command=True)
@@ -33,6 +41,50 @@ def policies(context: click.Context, config_path: Path | None, policies: str | N
         return
     headings = ("NAME", "VERSION", "DIGEST", "ACTION", "KINDS", "ENGINE", "FILE")
     print_table(headings, map(_cells, rows))
+
+
+@policies.command()
+@click.argument("policy", metavar="NAME")
+@desk_options
+@output_option
+def history(policy: str, desk: DeskOptions, output: str) -> None:
+    """List the versions of a policy, newest first, and what became of each."""
+    found = at_desk(desk, lambda d: d.ask(LIST_VERSIONS, PolicyName(policy=policy)))
+    if output != "text":
+        print_document(found, output)
+    else:
+        print_table(("VERSION", "DIGEST", "FIRST SEEN", "STATE", "MESSAGE"), map(_version_cells, found.items))
+
+
+@policies.command()
+@click.argument("policy", metavar="NAME")
+@click.argument("before", metavar="V1")
+@click.argument("after", metavar="V2")
+@desk_options
+@output_option
+def diff(policy: str, before: str, after: str, desk: DeskOptions, output: str) -> None:
+    """Show how two versions of a policy differ: modules, metadata, parameters.
+
+    V1 and V2 are semantic versions, digests or their beginnings, `stable` or `candidate`.
+    """
+    question = DiffVersions(policy=policy, before=before, after=after)
+    found = at_desk(desk, lambda d: d.ask(DIFF_VERSIONS, question))
+    if output != "text":
+        print_document(found, output)
+        return
+    for line in found.text.splitlines():
+        style = next((style for prefix, style in _DIFF_STYLES.items() if line.startswith(prefix)), "")
+        console().print(Text(line, style=style), soft_wrap=True)
+
+
+def _version_cells(version: VersionView) -> tuple[str, ...]:
+    newest = version.rollouts[0] if version.rollouts else None
+    state = "not rolled out" if newest is None else styled_phase(newest.phase)
+    if version.stable:
+        state = "[green]stable[/]"
+    message = "" if newest is None else escape(newest.message)
+    digest = version.digest[:_DIGEST_CHARACTERS]
+    return (escape(version.version), digest, format_time(version.first_seen_at), state, message)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -31,4 +31,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    console().print(table)
+
+
+def console() -> Console:
+    """Give a console for rich markup, in colour on a terminal only."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)

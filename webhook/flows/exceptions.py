@@ -16,6 +16,7 @@ from webhook.rollout.finding import FindingId
 from webhook.rollout.policy_exception import ExceptionId, PolicyException
 
 NEVER = "never"
+_LATEST_NS = 2**63 - 1  # what a store keeps
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WORKLOAD = re.compile(r"[^/\s]+/[^/\s]+|\*")
 
@@ -164,6 +165,8 @@ def read_expiry(text: str, now_ns: int) -> int | None:
             raise InvalidField("expires", reason) from error
     if expires_ns <= now_ns:
         raise InvalidField("expires", f"{text} is past")
+    if expires_ns > _LATEST_NS:
+        raise InvalidField("expires", f"{text} is beyond the year 2262; say {NEVER!r}")
     return expires_ns
 
 

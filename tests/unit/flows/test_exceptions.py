@@ -138,6 +138,8 @@ def test_an_expiry_is_a_duration_a_date_or_a_time(text: str, expected: datetime)
         ("0", "is past"),
         ("2025-12-31", "is past"),
         ("2026-02-30", "is no date"),
+        ("2500-01-01", "beyond the year 2262; say 'never'"),
+        ("2500000h", "beyond the year 2262"),
         ("9999-12-31", "is no date"),
         ("2026-13-01T00:00:00Z", "is no date"),
         ("2026-05-01T00:00:00", "has no time zone"),
