@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from webhook.cli.options import output_option
 from webhook.cli.printing import print_document, print_table
@@ -99,8 +100,8 @@ def status(folder: Path, output: str) -> None:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     left = row["daysLeft"]
     colour = "red" if left <= 0 else "yellow" if left < _NOTICE_DAYS else "green"
-    names = "\n".join(row["names"])
-    return (row["path"], row["subject"], names, row["issuer"], row["notAfter"], f"[{colour}]{left:.0f}[/]")
+    texts = (row["path"], row["subject"], "\n".join(row["names"]), row["issuer"], row["notAfter"])
+    return (*map(escape, texts), f"[{colour}]{left:.0f}[/]")
 
 
 def _now() -> datetime:

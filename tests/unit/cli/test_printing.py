@@ -1,0 +1,29 @@
+import msgspec
+import pytest
+import yaml
+
+from webhook.cli.printing import print_document, print_table
+
+
+class Point(msgspec.Struct, rename="camel"):
+    far_away: bool
+    name: str = "Größe: [bold]"
+
+
+def test_documents_are_printed_as_json_and_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = [{"farAway": True, "name": "Größe: [bold]"}]
+    print_document([Point(far_away=True)], "json")
+    assert msgspec.json.decode(capsys.readouterr().out) == expected
+    print_document([Point(far_away=True)], "yaml")
+    text = capsys.readouterr().out
+    assert yaml.safe_load(text) == expected
+    assert "Größe" in text
+
+
+def test_a_table_for_a_program_has_no_colour_and_folds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 400
+    print_table(("NAME", "STATE"), [("a", "[green]fine[/]"), (long, "gone")])
+    headings, first, second = capsys.readouterr().out.splitlines()
+    assert headings.split() == ["NAME", "STATE"]
+    assert first.split() == ["a", "fine"]
+    assert second.split() == [long, "gone"]
