@@ -62,7 +62,7 @@ async def read_state(store: Store, catalog: Catalog, known: Mapping[str, PolicyV
         if digest in known:
             versions[digest] = known[digest]
         elif digest not in at_hand:
-            versions[digest] = await _restore(store, policy, digest)
+            versions[digest] = await restore_stored(store, policy, digest)
     return StoreState(generation, stables, rollouts, tuple(exceptions), versions)
 
 
@@ -118,7 +118,14 @@ def _serving(stables: Mapping[str, str | None], rollouts: Mapping[str, Rollout])
             yield policy, rollout.candidate
 
 
-async def _restore(store: Store, policy: str, digest: str) -> PolicyVersion:
+async def restore_stored(store: Store, policy: str, digest: str) -> PolicyVersion:
+    """Make a version of what the store kept of it.
+
+    Raises:
+        StoreError: it cannot be read.
+        PolicyError: it is not in the store, or not as it was.
+
+    """
     for stored in await store.versions(policy):
         if stored.digest == digest:
             sources = [Source(path, text) for path, text in stored.sources]

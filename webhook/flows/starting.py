@@ -5,17 +5,18 @@ one that goes on.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from webhook.flows.checks import Checks
-from webhook.flows.governance import stored_version
+from webhook.flows.checks import CheckResult, Checks
+from webhook.flows.governance import restore_stored, stored_version
 from webhook.policy.catalog import Catalog
+from webhook.policy.errors import PolicyError
 from webhook.policy.version import PolicyVersion
 from webhook.ports.clock import Clock
 from webhook.ports.observer import Observer
 from webhook.ports.store import RevisionConflict, RolloutExists, Store
 from webhook.rollout.duration import SECOND_NS
-from webhook.rollout.life import ENGINE, Order, Outcome, Phase, Rollout, RolloutId
+from webhook.rollout.life import ENGINE, Event, Order, Outcome, Phase, Rollout, RolloutId
 from webhook.rollout.states import record_checks, start, supersede, withdraw
 from webhook.rollout.strategy import Strategy
 
@@ -46,6 +47,8 @@ class Starter:
         self._clock = clock
         self._missing_since_ns: dict[str, int] = {}
         self._noted: set[tuple[str, str]] = set()
+        self._settled: dict[str, str] = {}
+        """Digest by policy, as the files held it when all was settled."""
 
     @property
     def waits(self) -> bool:
@@ -62,6 +65,7 @@ class Starter:
         stables = await self._store.stables()
         for version in catalog.policies:
             await self._settle_version(version, stables.get(version.name))
+            self._settled[version.name] = version.digest
         await self._settle_deleted({version.name for version in catalog.policies})
 
     async def check(self, rollout: Rollout, catalog: Catalog) -> None:
@@ -73,8 +77,15 @@ class Starter:
         """
         version = catalog.get(rollout.policy)
         if version is None or version.digest != rollout.candidate:
-            return
-        result = await self._checks.run(version, catalog.tests)
+            # Somebody started what the files do not hold.
+            try:
+                version = await restore_stored(self._store, rollout.policy, rollout.candidate)
+            except PolicyError as error:
+                await self._note_checks(rollout, CheckResult(passed=False, message=str(error)))
+                return
+        await self._note_checks(rollout, await self._checks.run(version, catalog.tests))
+
+    async def _note_checks(self, rollout: Rollout, result: CheckResult) -> None:
         outcome = record_checks(
             rollout, passed=result.passed, message=result.message, now_ns=self._clock.now_ns()
         )
@@ -100,6 +111,8 @@ class Starter:
         active = next((rollout for rollout in rollouts if rollout.phase.is_active), None)
         if active is not None and active.candidate == version.digest:
             return
+        if await self._is_overruled(version, rollouts, stable):
+            return
         if version.digest == stable:
             if active is not None:
                 await self.commit(supersede(active, version.semantic_version, self._clock.now_ns()))
@@ -113,6 +126,44 @@ class Starter:
             )
             return
         await self._start(version, stable, active)
+
+    async def _is_overruled(
+        self, version: PolicyVersion, rollouts: Sequence[Rollout], stable: str | None
+    ) -> bool:
+        """Tell whether somebody started another version on purpose, knowing this one; changed files end that."""
+        if self._settled.get(version.name, version.digest) != version.digest:
+            return False
+        chosen = next(
+            (
+                rollout
+                for rollout in rollouts
+                if rollout.candidate != version.digest
+                and (
+                    rollout.phase.is_active
+                    or (rollout.phase is Phase.HEALTHY and rollout.candidate == stable)
+                )
+            ),
+            None,
+        )
+        if chosen is None:
+            return False
+        orders = [
+            transition
+            for transition in await self._store.transitions(chosen.id)
+            if transition.event in (Event.START, Event.RETRY)
+        ]
+        if not orders or orders[-1].actor == ENGINE:
+            return False
+        known = {stored.digest: stored for stored in await self._store.versions(version.name)}
+        stored = known.get(version.digest)
+        if stored is None or stored.first_seen_ns > orders[-1].at_ns:
+            return False
+        self._note_once(
+            version,
+            f"the files hold version {version.semantic_version}, but {orders[-1].actor} started "
+            f"{chosen.version}; for the files' own run: gradate rollout start {version.name}",
+        )
+        return True
 
     async def _start(self, version: PolicyVersion, stable: str | None, active: Rollout | None) -> None:
         now_ns = self._clock.now_ns()

@@ -1,7 +1,7 @@
 """The leader starts rollouts when files change, and lets happen what is due."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.support.clocks import FakeClock
 from tests.support.flows import MemoryObserver
@@ -10,6 +10,8 @@ from tests.support.policies import policy_text
 from tests.support.waiting import eventually
 from webhook.flows.checks import Checks
 from webhook.flows.governance import stored_version
+from webhook.flows.operate import PromoteRollout, StartRollout, promote_rollout, start_rollout
+from webhook.flows.operator import Operator
 from webhook.flows.starting import Starter
 from webhook.flows.tick import LEASE, Leader, TickSettings
 from webhook.policy.catalog import Catalog, read_catalog
@@ -170,6 +172,51 @@ async def test_a_version_that_is_retried_runs_its_tests_again_and_begins() -> No
     (rollout,) = await office.rollouts()
     assert rollout.phase is Phase.PROGRESSING
     assert rollout.attempt == 2
+
+
+async def started_by_hand(office: Office, version: str) -> list[Rollout]:
+    operator = Operator("maria", office.store, office.clock, lambda _: STRATEGY)
+    office.clock.advance(1)
+    await start_rollout(operator, StartRollout(policy="strict", version=version))
+    await office.tick(3)
+    return await office.rollouts()
+
+
+async def test_a_version_that_somebody_starts_by_hand_is_not_replaced_by_what_the_files_held_all_along() -> (
+    None
+):
+    office = await begun()
+    await office.store.put_version(stored_version(catalog_of(source("0.9.0")).policies[0], 0))
+    chosen, given_up = await started_by_hand(office, "0.9.0")
+    assert (chosen.version, chosen.phase) == ("0.9.0", Phase.PROGRESSING)
+    assert given_up.phase is Phase.SUPERSEDED
+    notes = [line for line in office.observer.heard if "but maria started 0.9.0" in line]
+    assert len(notes) == 1
+    promoter = Operator("maria", office.store, office.clock, lambda _: STRATEGY)
+    await promote_rollout(promoter, PromoteRollout(name="strict", full=True, force=True, reason="x"))
+    await office.tick(3)
+    assert [rollout.phase for rollout in await office.rollouts()] == [Phase.HEALTHY, Phase.SUPERSEDED]
+
+
+async def test_a_version_started_by_hand_gives_way_to_new_content_and_to_files_that_go_back() -> None:
+    for after in (source("1.2.0"), source("1.0.0")):
+        office = await begun()
+        await office.store.put_version(stored_version(catalog_of(source("0.9.0")).policies[0], 0))
+        await started_by_hand(office, "0.9.0")
+        office.clock.advance(1)
+        office.catalog = catalog_of(after)
+        await office.tick(3)
+        by_hand = next(one for one in await office.rollouts() if one.version == "0.9.0")
+        assert by_hand.phase is Phase.SUPERSEDED
+
+
+async def test_stored_content_that_is_not_what_its_digest_says_fails_its_checks() -> None:
+    office = await begun()
+    broken = stored_version(catalog_of(source("0.9.0")).policies[0], 0)
+    await office.store.put_version(replace(broken, sources=(("p.rego", "package gradate.strict"),)))
+    chosen, _ = await started_by_hand(office, "0.9.0")
+    assert (chosen.phase, chosen.reason) == (Phase.PENDING, Reason.CHECKS_FAILED)
+    assert "holds no policy" in chosen.message
 
 
 async def test_changed_content_under_an_unchanged_number_is_accepted_with_a_warning() -> None:
