@@ -25,9 +25,11 @@ class EngineFactory:
             PolicySyntaxError: its engine does not accept it.
 
         """
+        compiled = await asyncio.to_thread(compile_policy, version, self._step_budget)
         match version.metadata.engine:
             case Engine.GRADATE:
-                return await asyncio.to_thread(compile_policy, version, self._step_budget)
+                return compiled
             case Engine.REGOPY:
+                # It was compiled all the same: regopy loads what is no Rego, and fails once a request comes.
                 return await build_regopy_evaluator(version, self._clock)
         assert_never(version.metadata.engine)

@@ -74,6 +74,15 @@ async def test_a_policy_without_patch_does_not_mutate() -> None:
             await built.aclose()
 
 
+@pytest.mark.parametrize("engine", [Engine.GRADATE, Engine.REGOPY])
+async def test_a_call_of_nothing_is_refused_at_load_by_either_engine(engine: Engine) -> None:
+    version = policy(engine.value, "import rego.v1\ndeny contains no_such_function(1) if true\n")
+    with pytest.raises(
+        PolicySyntaxError, match=r"example\.rego:\d+:\d+: .*undefined function no_such_function"
+    ):
+        await EngineFactory(SystemClock(), 100_000).build(version)
+
+
 async def test_an_unsafe_variable_is_refused_with_file_line_and_code() -> None:
     with pytest.raises(
         PolicySyntaxError, match=r"policies/example\.rego:\d+:\d+: rego_unsafe_var_error: var x"
