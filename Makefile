@@ -40,7 +40,7 @@ lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/lint-imports
 
 .PHONY: demo
-demo: $(STAMP) ## a dozen AdmissionReviews over verified TLS, decided and explained
+demo: $(STAMP) ## a dozen reviews decided and explained; a policy version rolled out, back, and out again
 	$(BIN)/python -m docs.demo
 
 .PHONY: bench

@@ -52,6 +52,11 @@ def issue_certificates(folder: Path) -> CertificateFolder:
     return certificates
 
 
+def gradate_command(*words: str) -> list[str]:
+    """Give a command of the `gradate` beside this interpreter."""
+    return [str(Path(sys.executable).with_name("gradate")), *words]
+
+
 @contextmanager
 def serve_gradate(
     folder: Path, certificates: CertificateFolder, policies: Path, *, workers: int = 1
@@ -59,7 +64,7 @@ def serve_gradate(
     """Run `gradate serve` until the block ends."""
     port, operations = free_ports(2)
     command = [
-        *(str(Path(sys.executable).with_name("gradate")), "serve"),
+        *gradate_command("serve"),
         *("--policies", str(policies.resolve()), "--workers", str(workers)),
         *("--listen", f"{HOST}:{port}", "--operations-listen", f"{HOST}:{operations}"),
         *("--tls-cert", str(certificates.serving_certificate), "--tls-key", str(certificates.serving_key)),

@@ -24,6 +24,7 @@ _RESOURCES = {
     "Pod": "pods",
     "Deployment": "deployments",
     "StatefulSet": "statefulsets",
+    "ReplicaSet": "replicasets",
     "DaemonSet": "daemonsets",
     "CronJob": "cronjobs",
 }

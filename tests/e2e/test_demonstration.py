@@ -11,7 +11,7 @@ from docs.demo.reviews import load_scenes
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_demonstration_decides_every_scene_as_expected() -> None:
+def test_the_demonstration_decides_every_scene_as_expected_and_its_rollouts_end_as_told() -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "docs.demo"],
         cwd=ROOT,
@@ -24,6 +24,14 @@ def test_the_demonstration_decides_every_scene_as_expected() -> None:
     scenes = load_scenes()
     assert len(scenes) >= 12
     assert f"{len(scenes)} of {len(scenes)} decisions as expected" in shown.stdout
+    told = " ".join(shown.stdout.split())
+    for part in (
+        "pinned-images 1.1.0 was given up and stable decides everywhere.",
+        "Rolled back by itself",
+        "version 1.1.1 is stable: every step served, every bar cleared",
+        "genuine by every check",
+    ):
+        assert part in told, shown.stdout
 
 
 def test_the_benchmark_measures_gradate_beside_a_bare_handler(tmp_path: Path) -> None:
