@@ -47,6 +47,10 @@ demo: $(STAMP) ## a dozen reviews decided and explained; a policy version rolled
 bench: $(STAMP) ## latency and throughput of the real server beside a bare handler
 	$(BIN)/python -m bench.admission
 
+.PHONY: bench-rego
+bench-rego: $(STAMP) ## the Rego compiler beside regopy, on policies and inputs of growing size
+	$(BIN)/python -m bench.rego
+
 .PHONY: conformance
 conformance: $(STAMP) ## OPA's conformance cases through every evaluator
 	$(BIN)/python -m pytest tests/conformance
@@ -59,6 +63,7 @@ fuzz-rego: $(STAMP) ## throw text at the Rego parser for ten minutes
 docs: $(STAMP) ## redraw what is drawn from code
 	$(BIN)/python docs/draw_rollout_states.py
 	$(BIN)/python docs/list_settings.py
+	$(BIN)/python -m docs.follow_rule
 
 .PHONY: format
 format: $(STAMP) ## reformat the code

@@ -30,10 +30,11 @@ def _farthest(statement: ir.Statement) -> int:
 
 def may_leave(block: ir.Block) -> bool:
     """Say whether control may leave the block before its end."""
-    return not all(_is_passed(statement) for statement in block)
+    return not all(is_passed(statement) for statement in block)
 
 
-def _is_passed(statement: ir.Statement) -> bool:
+def is_passed(statement: ir.Statement) -> bool:
+    """Say whether control certainly goes on after a statement."""
     if isinstance(statement, ir.BlockStatement):
         return all(escapes(inner) < 1 for inner in statement.blocks)
     return dataflow.is_never_undefined(statement) and not isinstance(statement, ir.ReturnLocal)
@@ -41,4 +42,4 @@ def _is_passed(statement: ir.Statement) -> bool:
 
 def exits(block: ir.Block) -> int:
     """Count the statements directly in the block that may leave it."""
-    return sum(not _is_passed(statement) for statement in block)
+    return sum(not is_passed(statement) for statement in block)

@@ -93,7 +93,9 @@ class Program:
             strict_builtin_errors=strict_builtin_errors,
             instrument=instrument,
         )
-        optimised = pipeline.optimise(policy, builtins) if options.inline else pipeline.Optimised(policy, {})
+        optimised = pipeline.Optimised(policy, {})
+        if options.inline:
+            optimised = pipeline.optimise(policy, builtins, strict_builtin_errors=strict_builtin_errors)
         self.module = emit_module(optimised.policy, optimised.entries, builtins, options)
         self.entrypoints = (
             tuple(plan.name for plan in policy.plans) if entrypoints is None else tuple(entrypoints)

@@ -69,8 +69,59 @@ class Key:
         return f"Key({format_value(self.value)})"
 
 
-_SMALL_COLLECTION: Final = 8
-"""Up to this many composite elements, comparing one by one is cheaper than hashing each."""
+_FEW: Final = 8
+"""Up to this many composite elements, or ones that look alike, are compared one by one."""
+_MANY_ENTRIES: Final = 32
+"""An object with more entries looks like all others of its size."""
+
+
+def _look(value: Value) -> int:
+    """Hash the surface of an array, object or set: cheap, and equal for equal values."""
+    kind = type(value)
+    if kind is dict and len(value) <= _MANY_ENTRIES:
+        return hash(
+            frozenset([(key, element if type(element) is str else None) for key, element in value.items()])
+        )
+    if kind is list and value and len(value) <= _MANY_ENTRIES:
+        return hash(("array", *[element if type(element) is str else None for element in value]))
+    return len(value)
+
+
+@final
+class _Composites:
+    """The arrays, objects and sets of one large set, found by how they look.
+
+    Most sets hold objects that differ on their surface, and hashing a whole Pod to tell it from another would be
+    waste. Where many look alike, all are hashed in full after all, so that no input can make a set slow.
+    """
+
+    __slots__ = ("_exact", "_looks")
+
+    def __init__(self, elements: Iterable[Value]) -> None:
+        self._exact: set[Key] | None = None
+        self._looks: dict[int, list[Value]] = {}
+        for element in elements:
+            self.insert(element)
+
+    def __contains__(self, value: Value) -> bool:
+        if self._exact is not None:
+            return Key(value) in self._exact
+        return any(equal(element, value) for element in self._looks.get(_look(value), ()))
+
+    def insert(self, value: Value) -> bool:
+        """Insert a value unless an equal one is there, and say whether it was inserted."""
+        if self._exact is not None:
+            count = len(self._exact)
+            self._exact.add(Key(value))
+            return len(self._exact) > count
+        alike = self._looks.setdefault(_look(value), [])
+        if any(equal(element, value) for element in alike):
+            return False
+        alike.append(value)
+        if len(alike) > _FEW:
+            self._exact = {Key(element) for elements in self._looks.values() for element in elements}
+            self._looks = {}
+        return True
 
 
 @final
@@ -86,7 +137,7 @@ class RegoSet:
     def __init__(self, elements: Iterable[Value] = ()) -> None:
         self.scalars: dict[Any, Value] = {}
         self.composites: list[Value] = []
-        self._index: set[Key] | None = None
+        self._index: _Composites | None = None
         for element in elements:
             self.add(element)
 
@@ -98,19 +149,15 @@ class RegoSet:
                 self.scalars[value] = value
         elif kind is bool:
             self.scalars[TRUE_KEY if value else FALSE_KEY] = value
-        elif self._index is None and len(self.composites) < _SMALL_COLLECTION:
+        elif len(self.composites) < _FEW:
             if not any(equal(element, value) for element in self.composites):
                 self.composites.append(value)
-        else:
-            key = Key(value)
-            if key not in self._keys():
-                self._keys().add(key)
-                self.composites.append(value)
+        elif self._indexed().insert(value):
+            self.composites.append(value)
 
-    def _keys(self) -> set[Key]:
-        """Give the keys of the composite elements."""
+    def _indexed(self) -> _Composites:
         if self._index is None:
-            self._index = {Key(element) for element in self.composites}
+            self._index = _Composites(self.composites)
         return self._index
 
     def __contains__(self, value: Value) -> bool:
@@ -119,9 +166,9 @@ class RegoSet:
             return value in self.scalars
         if kind is bool:
             return (TRUE_KEY if value else FALSE_KEY) in self.scalars
-        if self._index is None and len(self.composites) < _SMALL_COLLECTION:
+        if len(self.composites) <= _FEW:
             return any(equal(element, value) for element in self.composites)
-        return Key(value) in self._keys()
+        return value in self._indexed()
 
     def __len__(self) -> int:
         return len(self.scalars) + len(self.composites)

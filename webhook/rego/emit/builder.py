@@ -41,6 +41,7 @@ class Builder:
         self.late_sets: frozenset[ir.Local] = frozenset()
         """Variables of sets that are made when the first element is added."""
         self._names = 0
+        self._texts: set[ir.Local] = set()
 
     @property
     def takes_arguments(self) -> bool:
@@ -72,6 +73,17 @@ class Builder:
     def is_defined(self, operand: ir.Operand) -> bool:
         """Say whether an operand certainly has a value."""
         return isinstance(operand, ir.Constant) or self.scopes.is_defined(operand)
+
+    def is_text(self, operand: ir.Operand) -> bool:
+        """Say whether an operand that has a value is known to be a string."""
+        if isinstance(operand, ir.Constant):
+            return type(operand.value) is str
+        return operand in self._texts
+
+    def note_text(self, variable: ir.Local) -> None:
+        """Note that a variable, wherever it has a value, holds a string."""
+        if self.usage.is_set_once(variable):
+            self._texts.add(variable)
 
     def require(self, *operands: ir.Operand) -> None:
         """Leave the current block unless the operands have values."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from webhook.rego import controlflow, dataflow, ir
-from webhook.rego.emit import effects
+from webhook.rego.emit import effects, runtime
 from webhook.rego.emit.builder import Builder, Documents
 from webhook.rego.emit.runtime import DATA_SLOT, HITS_SLOT, INPUT_SLOT, STEPS_SLOT
 from webhook.rego.emit.scopes import Jump
-from webhook.rego.emit.statements import write
+from webhook.rego.emit.statements import test_of, write
 from webhook.rego.emit.unit import Unit
 from webhook.rego.emit.writer import Writer
 
@@ -113,10 +113,13 @@ class FunctionBuilder(Builder):
 
     def _statements(self, block: ir.Block, jump: Jump | None, done: str | None) -> bool:
         """Write the statements of a block; say whether its end can be reached."""
-        self.scopes.enter(jump)
+        scope = self.scopes.enter(jump)
         depth = self.writer.depth
-        completes = True
+        completes, is_certain = True, True
         for index, statement in enumerate(block):
+            is_certain = is_certain and controlflow.is_passed(statement)
+            if not is_certain:
+                scope.close_certain()
             self.writer.location = statement.location or self.writer.location
             self._count(statement)
             completes = self._statement(statement, is_last=index + 1 == len(block) and done is None)
@@ -125,8 +128,8 @@ class FunctionBuilder(Builder):
         if completes and done is not None:
             self.writer.line(done)
         self.writer.close(depth)
-        is_certain = not controlflow.may_leave(block) or (jump is not None and jump.code.startswith("return"))
-        self.scopes.leave(certainly_completed=completes and is_certain)
+        returns = jump is not None and jump.code.startswith("return")
+        self.scopes.leave(certainly_completed=completes and (is_certain or returns))
         return completes
 
     def _count(self, statement: ir.Statement) -> None:
@@ -169,6 +172,10 @@ class FunctionBuilder(Builder):
                 self.break_out(0)
 
     def _not(self, s: ir.Not) -> None:
+        condition = test_of(self, s.block[0]) if len(s.block) == 1 else None
+        if condition is not None:
+            self.leave_if(condition.holds, condition.fails)
+            return
         flag = self.new_name("n")
         self.writer.line(f"{flag} = True")
         self._block(s.block, done=f"{flag} = False")
@@ -228,6 +235,8 @@ class FunctionBuilder(Builder):
         self._loops += 1
         with self.writer.block(header):
             self.scopes.enter(None)
+            if isinstance(s.source, ir.Constant) and runtime.holds_only_texts(s.source.value):
+                self.note_text(s.value)
             self.scopes.assign(s.key)
             self.scopes.assign(s.value)
             self._statements(s.block, Jump("continue"), None)
@@ -238,18 +247,23 @@ class FunctionBuilder(Builder):
     def _loop_header(self, s: ir.Scan) -> str:
         """Write what precedes a loop, the charge for its rounds included; give the `for` line."""
         ordered = "ordered_" if effects.order_matters(s, self._outputs(s)) else ""
-        source = self.read(s.source)
-        if self.usage.read[s.key]:
-            self._charge_rounds(f"size({source})")
-            pairs = f"enumerate({source}) if type({source}) is list else {ordered}pairs({source})"
-            return f"for v{s.key}, v{s.value} in ({pairs}):"
+        source, needs_key = self.read(s.source), bool(self.usage.read[s.key])
+        if isinstance(s.source, ir.Constant) and not needs_key:
+            source = self.unit.constant(list(runtime.ordered_elements(s.source.value)))
+            self._charge_rounds(str(runtime.size(s.source.value)))
+            return f"for v{s.value} in {source}:"
         items = self.new_name("s")
-        self.writer.line(f"{items} = {source} if type({source}) is list else {ordered}elements({source})")
+        slow = f"{ordered}{'pairs' if needs_key else 'elements'}({source})"
+        self.writer.line(f"{items} = {source} if {source}.__class__ is list else {slow}")
         self._charge_rounds(f"len({items})")
+        if needs_key:
+            return f"for v{s.key}, v{s.value} in (enumerate({items}) if {items} is {source} else {items}):"
         return f"for v{s.value} in {items}:"
 
     def _charge_rounds(self, rounds: str) -> None:
         frame = self.documents.frame
+        if not self._loops and rounds.isdigit():
+            return  # as many as the policy's text says
         if not self._loops:
             self.writer.line(f"if {rounds} > {_FREE_ROUNDS}: charge({frame}, {rounds})")
             return

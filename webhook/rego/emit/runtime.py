@@ -111,6 +111,11 @@ def size(source: Value) -> int:
 _COLLECTIONS: Final = frozenset({list, dict, RegoSet})
 
 
+def holds_only_texts(source: Value) -> bool:
+    """Say whether all elements of a collection are strings."""
+    return all(type(element) is str for element in elements(source))
+
+
 def length(source: Value) -> Value:
     """Give the number of elements or characters, or `UNDEFINED` for another scalar."""
     return len(source) if type(source) in _COLLECTIONS or type(source) is str else UNDEFINED

@@ -24,7 +24,7 @@ class Jump:
 class Scope:
     """One block under generation."""
 
-    __slots__ = ("assigned", "defined", "jump")
+    __slots__ = ("assigned", "certain", "defined", "jump")
 
     def __init__(self, jump: Jump | None) -> None:
         self.jump = jump
@@ -33,6 +33,13 @@ class Scope:
         """Variables whose Python variable certainly exists."""
         self.defined: set[ir.Local] = set()
         """Variables that certainly have a value."""
+        self.certain: tuple[frozenset[ir.Local], frozenset[ir.Local]] | None = None
+        """The two sets at the first point where control may leave the block."""
+
+    def close_certain(self) -> None:
+        """Note that control may leave the block from here on."""
+        if self.certain is None:
+            self.certain = (frozenset(self.assigned), frozenset(self.defined))
 
 
 class Scopes:
@@ -59,9 +66,11 @@ class Scopes:
     def leave(self, *, certainly_completed: bool = False) -> None:
         """Close the innermost block; what it established stays known only if control cannot skip any of it."""
         inner = self._stack.pop()
+        assigned, defined = inner.certain or (inner.assigned, inner.defined)
         if certainly_completed:
-            self.current.assigned |= inner.assigned
-            self.current.defined |= inner.defined
+            assigned, defined = inner.assigned, inner.defined
+        self.current.assigned |= assigned
+        self.current.defined |= defined & inner.defined
 
     def assign(self, variable: ir.Local, *, defined: bool = True) -> None:
         """Note that a variable has been set."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from webhook.rego import ir
+from webhook.rego import dataflow, ir
 from webhook.rego.emit import calls, expressions
 from webhook.rego.emit.builder import Builder
+from webhook.rego.emit.expressions import Condition
 from webhook.rego.values import parse_number
 
 
@@ -80,6 +81,28 @@ def _dot(b: Builder, s: ir.Dot) -> None:
 
 def _input_path(b: Builder, s: ir.InputPath) -> None:
     b.assign_if_defined(s.target, f"{b.documents.frame}[{b.unit.path_slot(s.path)}]")
+
+
+def test_of(b: Builder, statement: ir.Statement) -> Condition | None:
+    """Give the condition under which control goes on after a statement that does nothing else.
+
+    None for other statements, for operands that may be undefined, and where a failure has to be caught.
+    """
+    if not b.unit.options.inline or not all(map(b.is_defined, _tested(statement))):
+        return None
+    match statement:
+        case ir.Holds():
+            return calls.condition_of(b, statement)
+        case ir.Equal():
+            return expressions.equality(
+                b.unit, statement.left, b.read(statement.left), statement.right, b.read(statement.right)
+            )
+    return None
+
+
+def _tested(statement: ir.Statement) -> list[ir.Operand]:
+    operands = dataflow.reads(statement)
+    return [operand for operand in operands if operand not in (ir.INPUT, ir.DATA)]
 
 
 def _equal(b: Builder, s: ir.Equal) -> None:

@@ -51,6 +51,8 @@ class Unit:
         """Memo slot of each function that has one."""
         self.paths: dict[tuple[str, ...], int] = {}
         """Slot of each part of the input that is looked up when a frame is opened, a longer path after its start."""
+        self.truths = {function.name for function in policy.functions if _is_truth(function)}
+        """Functions that give true or nothing."""
         self._next_slot = FIRST_FREE_SLOT
         self._functions = 0
         self._interned: dict[Any, str] = {}
@@ -118,3 +120,14 @@ class Unit:
             self._statement_numbers[location] = len(self.statements)
             self.statements.append(location)
         return self._statement_numbers[location]
+
+
+def _is_truth(function: ir.Function) -> bool:
+    """Say whether a function gives true or nothing."""
+    returned = [
+        statement.source for statement in ir.walk(function.blocks) if isinstance(statement, ir.ReturnLocal)
+    ]
+    return all(
+        isinstance(source, ir.Constant) and (source.value is True or source.value is UNDEFINED)
+        for source in returned
+    )

@@ -17,6 +17,7 @@ from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.optimise.conditions import recognise
 from webhook.rego.optimise.inlining import count_calls, inline_calls
 from webhook.rego.optimise.inputs import share_paths
+from webhook.rego.optimise.invariants import move_out_of_loops
 from webhook.rego.optimise.literals import make_literals
 from webhook.rego.optimise.liveness import remove_unused
 from webhook.rego.optimise.loops import leave_loops
@@ -41,8 +42,13 @@ class Optimised:
     """For each plan that gives one document, by its name, a function that returns it."""
 
 
-def optimise(policy: ir.Policy, builtins: Mapping[str, Builtin]) -> Optimised:
+def optimise(
+    policy: ir.Policy, builtins: Mapping[str, Builtin], *, strict_builtin_errors: bool = False
+) -> Optimised:
     """Rewrite a policy so that it is cheaper to evaluate."""
+    last: list[_Rewrite] = [recognise, leave_loops]
+    if not strict_builtin_errors:
+        last.append(functools.partial(move_out_of_loops, builtins=builtins))
     functions = {function.name: function for function in policy.functions}
     entries = {f"plan {plan.name}": entry for plan in policy.plans if (entry := _entry(plan)) is not None}
     plans = {f"plan {plan.name}": plan for plan in policy.plans if f"plan {plan.name}" not in entries}
@@ -57,7 +63,7 @@ def optimise(policy: ir.Policy, builtins: Mapping[str, Builtin]) -> Optimised:
         inlined = inline_calls(functions[name], functions, calls)
         if inlined is not functions[name]:
             inlined = _simplify(inlined, builtins, constants)
-        functions[name] = _apply(inlined, [recognise, leave_loops])
+        functions[name] = _apply(inlined, last)
     for name in entries:
         functions[name] = _merged(functions[name], functions, calls)
     shared = share_paths([functions[name] for name in _reachable(functions, [*entries], [*plans.values()])])
