@@ -13,6 +13,7 @@ from webhook.rego.values import RegoObject, to_json
 _STANDARD = re.compile(rb"[A-Za-z0-9+/]*")
 _URL_SAFE = re.compile(rb"[A-Za-z0-9_-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2}).{0,2}", re.DOTALL)
+_STRAY_OCTET = re.compile("[\udc80-\udcff]")
 _GROUP = 4
 """Characters of base64 that make up three octets."""
 
@@ -26,7 +27,7 @@ def base64_decode(text: Any) -> str:
     """Read base64."""
     if type(text) is not str:
         wrong_strings(text)
-    return decode_base64(text).decode(errors="replace")
+    return _text(decode_base64(text))
 
 
 def base64_is_valid(text: Any) -> bool:
@@ -54,7 +55,15 @@ def base64url_decode(text: Any) -> str:
     """Read URL-safe base64, padded or not."""
     if type(text) is not str:
         wrong_strings(text)
-    return decode_base64url(text).decode(errors="replace")
+    return _text(decode_base64url(text))
+
+
+def _text(octets: bytes) -> str:
+    """Read UTF-8; each octet that is none becomes a replacement character of its own, as in Go's JSON."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return _STRAY_OCTET.sub("\ufffd", octets.decode(errors="surrogateescape"))
 
 
 def decode_base64(text: str) -> bytes:
@@ -124,7 +133,7 @@ def hex_decode(text: Any) -> str:
             raise BuiltinError(f"encoding/hex: invalid byte: U+{ord(character):04X} '{character}'")
     if len(text) % 2:
         raise BuiltinError("encoding/hex: odd length hex string")
-    return bytes.fromhex(text).decode(errors="replace")
+    return _text(bytes.fromhex(text))
 
 
 def urlquery_encode(text: Any) -> str:
@@ -141,7 +150,7 @@ def urlquery_decode(text: Any) -> str:
     wrong = _BAD_ESCAPE.search(text)
     if wrong:
         raise BuiltinError(f'invalid URL escape "{wrong.group()}"')
-    return urllib.parse.unquote_plus(text)
+    return _text(urllib.parse.unquote_to_bytes(text.replace("+", " ")))
 
 
 def urlquery_encode_object(source: Any) -> str:

@@ -81,9 +81,8 @@ class _Translator:
         parts = []
         while self.position < len(self.pattern):
             parts.append(self._item())
-        if self.nesting:
-            raise BuiltinError("glob: unexpected end of input: missing }")
-        return "".join(parts)
+        # The end of the pattern closes what is open, as in the library that OPA uses.
+        return "".join(parts) + ")" * self.nesting
 
     def _item(self) -> str:
         character = self._next()

@@ -6,9 +6,9 @@ from typing import Any
 
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import BuiltinError, wrong_strings
+from webhook.rego.builtins.failures import wrong_strings
 from webhook.rego.builtins.signatures import RECORD, STRING
-from webhook.rego.values import RegoObject
+from webhook.rego.values import UNDEFINED, RegoObject, Value
 
 _HEX = "[0-9a-fA-F]"
 _DASHED = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
@@ -31,13 +31,13 @@ def generate(context: EvaluationContext, key: Any) -> str:
     return context.random_uuid(key)
 
 
-def parse(text: Any) -> RegoObject:
-    """Read a UUID in one of its usual forms; versions 1 and 2 tell when and where they were made."""
+def parse(text: Any) -> Value:
+    """Read a UUID in one of its usual forms, else give UNDEFINED; versions 1 and 2 tell when and where they were made."""
     if type(text) is not str:
         wrong_strings(text)
     found = _FORMS.fullmatch(text)
     if found is None:
-        raise BuiltinError(f"invalid UUID: {text[:80]!r}")
+        return UNDEFINED
     identifier = uuid.UUID(next(filter(None, found.groups())))
     version = identifier.int >> 76 & 0xF
     fields: RegoObject = {"version": version, "variant": _VARIANTS[identifier.variant]}

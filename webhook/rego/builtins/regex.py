@@ -124,11 +124,12 @@ def split(pattern: Any, value: Any) -> list[str]:
     if type(pattern) is not str or type(value) is not str:
         wrong_strings(pattern, value)
     text = octets(value)
+    compiled = compile_pattern(pattern)
     if pattern and not text:
         return [""]
     pieces = []
     begin = end = 0
-    for (first, last), *_ in _matches(compile_pattern(pattern), text, -1):
+    for (first, last), *_ in _matches(compiled, text, -1):
         end = first
         if last != 0:
             pieces.append(text[begin:end].decode())

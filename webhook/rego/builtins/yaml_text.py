@@ -5,7 +5,7 @@ What is read is a JSON document: keys become text. Aliases are followed only as 
 
 import re
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -18,6 +18,7 @@ from webhook.rego.builtins.failures import (
     limit_string,
     wrong_strings,
 )
+from webhook.rego.builtins.go_numbers import shortest
 from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING
 from webhook.rego.values import to_json
 
@@ -34,6 +35,16 @@ _UNSAFE_BREAK = re.compile("[\r\x85\u2028\u2029]")
 _MAX_LENGTH = 1024 * 1024
 _MAX_DEPTH = 300
 _MAX_DIGITS = 4000
+_LEAST_INTEGER = -(1 << 63)
+_GREATEST_INTEGER = (1 << 64) - 1
+_QUOTED = re.compile(
+    r"""^(?:
+      [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?(?:Z|[-+][0-9]{2}:[0-9]{2})?)?
+    | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?
+    )$""",
+    re.VERBOSE,
+)
+"""Text that other readers of YAML take for a time or a number to the base of 60."""
 _POSITIONAL_LIMIT = 1e21
 """From here on Go writes a double with an exponent."""
 
@@ -98,6 +109,12 @@ class _Loader(_Base):  # type: ignore[misc]  # chosen above
     def sequence(self, node: yaml.SequenceNode) -> list[Any]:
         return [self.construct_object(child, deep=True) for child in node.value]
 
+    def untyped(self, node: yaml.Node) -> Any:
+        """Read a node whose tag is not known: a scalar is text."""
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node)
+        return self.sequence(node) if isinstance(node, yaml.SequenceNode) else self.construct_scalar(node)
+
 
 _Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.boolean)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.integer)
@@ -105,6 +122,8 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.double)
 _Loader.add_constructor("tag:yaml.org,2002:binary", _Loader.binary)
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
 _Loader.add_constructor("tag:yaml.org,2002:seq", _Loader.sequence)
+_Loader.add_constructor("tag:yaml.org,2002:merge", _Loader.untyped)
+_Loader.add_constructor(None, _Loader.untyped)
 
 
 def _key(value: Any) -> str:
@@ -123,7 +142,10 @@ def _key(value: Any) -> str:
 class _Dumper(yaml.SafeDumper):
     """PyYAML's safe dumper that quotes as Go's library does and never writes aliases."""
 
-    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+    yaml_implicit_resolvers: ClassVar[Any] = {
+        start: [(tag, pattern) for tag, pattern in choices if pattern is not _MERGE]
+        for start, choices in _Loader.yaml_implicit_resolvers.items()
+    }
 
     def ignore_aliases(self, data: Any) -> bool:
         del data
@@ -135,12 +157,26 @@ class _Dumper(yaml.SafeDumper):
             style = '"'
         elif "\n" in data:
             style = "|"
-        elif any(pattern.match(data) for _, pattern in self.yaml_implicit_resolvers.get(data[:1], ())):
+        elif _QUOTED.match(data) or self._reads_otherwise(data):
             style = '"'
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
+    def _reads_otherwise(self, data: str) -> bool:
+        patterns = self.yaml_implicit_resolvers.get(data[:1], ())
+        return any(pattern.match(data) for _, pattern in patterns)
+
+    def number(self, data: float) -> yaml.ScalarNode:
+        """Write a double, or an integer that only a double can hold, in the shortest form."""
+        if type(data) is int and _LEAST_INTEGER <= data <= _GREATEST_INTEGER:
+            return self.represent_scalar("tag:yaml.org,2002:int", str(data))
+        text = ("-" if data < 0 else "") + shortest(abs(float(data)))
+        kind = "int" if _INTEGER.match(text) else "float"
+        return self.represent_scalar(f"tag:yaml.org,2002:{kind}", text)
+
 
 _Dumper.add_representer(str, _Dumper.text)
+_Dumper.add_representer(int, _Dumper.number)
+_Dumper.add_representer(float, _Dumper.number)
 
 
 def marshal(value: Any) -> str:
@@ -162,7 +198,7 @@ def unmarshal(text: Any) -> Any:
         raise LimitError(f"yaml.unmarshal: text of {len(text)} characters is over the limit of {_MAX_LENGTH}")
     try:
         _check_depth(text)
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        document = next(yaml.load_all(text, Loader=_Loader), None)
     except RecursionError as error:
         raise BuiltinError("yaml: exceeded max depth") from error
     except yaml.MarkedYAMLError as error:

@@ -136,6 +136,9 @@ def test_a_document_that_grows_when_written_stops_the_evaluation(name: str) -> N
         ("a: !!binary aGk=", {"a": "hi"}),
         ("- {}\n- []", [{}, []]),
         ("", None),
+        ("--- a\n--- b", "a"),
+        ("- <<\n- !x 5\n- !x [1]\n- !x {a: 1}", ["<<", "5", [1], {"a": 1}]),
+        ("!!python/object/apply:os.getcwd []", []),
     ],
 )
 def test_yaml_is_read_as_a_json_document(text: str, expected: Any) -> None:
@@ -148,13 +151,11 @@ def test_yaml_is_read_as_a_json_document(text: str, expected: Any) -> None:
     [
         "a: [1",
         "a: b: c",
-        "!!python/object/apply:os.getcwd []",
         "a: .inf",
         "? [1]\n: 2",
         "[" * 1000,
         "- " * 1000,
         "\n".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}' if n else '1'] * 9)}]" for n in range(9)),
-        "--- a\n--- b",
     ],
 )
 def test_dangerous_or_broken_yaml_is_refused(text: str) -> None:
@@ -168,6 +169,18 @@ def test_yaml_is_written_with_sorted_keys_and_careful_quotes() -> None:
         'a: {}\nb:\n- "true"\n- "1"\n- \'x: y\'\n- ""\n- null\nc: |\n  one\n  two\nd: \'- x\'\ne: 1.5\n'
     )
     assert call("yaml.marshal", "x") == "x\n"
+    assert call("yaml.marshal", ["2020-01-02", "12:30", "<<"]) == '- "2020-01-02"\n- "12:30"\n- <<\n'
+    numbers = [1e21, 123456789.5, 1e-5, 2**64 - 1, 2**64, -2.5, 2.0]
+    assert call("yaml.marshal", numbers) == (
+        "- 1e+21\n- 1.234567895e+08\n- 1e-05\n- 18446744073709551615\n- 1.8446744073709552e+19\n- -2.5\n- 2\n"
+    )
+
+
+def test_octets_that_are_no_text_are_replaced_one_by_one() -> None:
+    assert call("base64.decode", "4oKAAQ==") == "\u2080\x01"
+    assert call("base64.decode", "4oIB/w==") == "\ufffd\ufffd\x01\ufffd"
+    assert call("hex.decode", "e282") == "\ufffd\ufffd"
+    assert call("urlquery.decode", "a+%e2%82b%C3%A9") == "a \ufffd\ufffdbé"
 
 
 WITHOUT_DOUBLES = st.recursive(

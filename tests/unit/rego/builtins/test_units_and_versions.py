@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.rego_builtins import LATE_2023_NS, call, failure, passes_limit
 from webhook.rego.builtins.context import EvaluationContext
+from webhook.rego.values import UNDEFINED
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_uuid_tells_its_version_and_origin() -> None:
         "nodeid": "00-c0-4f-d4-30-c8",
         "clocksequence": 180,
     }
-    assert failure("uuid.parse", "6ba7b810")
+    assert call("uuid.parse", "6ba7b810") is UNDEFINED
 
 
 def test_random_answers_repeat_within_an_evaluation_and_for_a_seed() -> None:
