@@ -5,7 +5,7 @@ What is read is a JSON document: keys become text. Aliases are followed only as 
 
 import re
 from collections.abc import Hashable
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -142,7 +142,7 @@ def _key(value: Any) -> str:
 class _Dumper(yaml.SafeDumper):
     """PyYAML's safe dumper that quotes as Go's library does and never writes aliases."""
 
-    yaml_implicit_resolvers: ClassVar[Any] = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML declares it as it is
         start: [(tag, pattern) for tag, pattern in choices if pattern is not _MERGE]
         for start, choices in _Loader.yaml_implicit_resolvers.items()
     }
