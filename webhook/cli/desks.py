@@ -6,7 +6,7 @@ Owns the choice between the two, the client of the operations API, and how its e
 import asyncio
 import getpass
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,8 @@ import aiohttp
 import msgspec
 
 from webhook.cli.errors import CommandError
-from webhook.compose import StoreOperators
 from webhook.flows.operation_errors import InvalidField, OperationRefused, UnknownName
-from webhook.flows.operator import require_person
+from webhook.flows.operator import Operator, require_person
 from webhook.ports.store import StoreUnavailable
 from webhook.server.address import parse_address
 from webhook.server.answers import ErrorCode, ErrorEnvelope
@@ -32,6 +31,9 @@ from webhook.settings.groups import Settings
 _CONNECT_SECONDS = 3.0
 _ANSWER_SECONDS = 300.0
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
+
+
+OpenOperator = Callable[[str], Awaitable[Operator]]
 
 
 class Desk(Protocol):
@@ -90,8 +92,8 @@ async def open_desk(options: DeskOptions) -> AsyncIterator[Desk]:
 class StoreDesk:
     """Asks the store, in this process."""
 
-    def __init__(self, operators: StoreOperators, user: str, place: str) -> None:
-        self._operators = operators
+    def __init__(self, open_operator: OpenOperator, user: str, place: str) -> None:
+        self._open_operator = open_operator
         self._user = user
         self._place = place
 
@@ -102,7 +104,7 @@ class StoreDesk:
 
     async def ask(self, operation: Operation[Question, Answer], question: Question) -> Answer:
         """Perform it here."""
-        return await operation.perform(await self._operators.open(self._user), question)
+        return await operation.perform(await self._open_operator(self._user), question)
 
 
 class ServerDesk:
@@ -239,9 +241,12 @@ async def _open_store(settings: Settings, user: str, asked: str | None) -> Async
     if not await asyncio.to_thread(path.exists):
         nobody = "" if asked is None else f"no server answers at {asked}, and "
         raise CommandError(f"{nobody}there is no store {path}; name one with --server or --store")
+    # Whoever asks a server is not kept waiting for what the server is made of.
+    from webhook.compose import StoreOperators  # noqa: PLC0415
+
     operators = StoreOperators(settings)
     try:
-        yield StoreDesk(operators, user, str(path))
+        yield StoreDesk(operators.open, user, str(path))
     finally:
         await operators.aclose()
 

@@ -1,30 +1,53 @@
 """The `gradate` command: one group, one module per command, one place where errors become exit codes."""
 
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
-from webhook.cli.certs import certs
-from webhook.cli.config import config
-from webhook.cli.dispute import dispute
 from webhook.cli.errors import EXIT_FAILED, EXIT_MISUSE, EXPECTED_ERRORS
-from webhook.cli.eval import eval_
-from webhook.cli.exception import exception
-from webhook.cli.policies import policies
-from webhook.cli.review import review
-from webhook.cli.rollout import rollout
-from webhook.cli.serve import serve
-from webhook.cli.simulate import simulate_command
-from webhook.cli.store import store
-from webhook.cli.test import test
-from webhook.cli.webhook_config import webhook_config
 from webhook.flows.operation_errors import OperationRefused
 
 _INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+COMMANDS: Mapping[str, str] = {
+    "serve": "serve:serve",
+    "rollout": "rollout:rollout",
+    "review": "review:review",
+    "dispute": "dispute:dispute",
+    "exception": "exception:exception",
+    "policies": "policies:policies",
+    "test": "test:test",
+    "eval": "eval:eval_",
+    "simulate": "simulate:simulate_command",
+    "store": "store:store",
+    "certs": "certs:certs",
+    "config": "config:config",
+    "webhook-config": "webhook_config:webhook_config",
+}
+"""Module and object of each command, in the order of importance."""
+
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for: a status is not kept waiting for what serves."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"webhook.cli.{module}"), name)
+        return command
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="gradate", prog_name="gradate")
 @click.option("--traceback", is_flag=True, help="Show where an unexpected error came from.")
 @click.pass_context
@@ -33,38 +56,26 @@ def gradate(context: click.Context, *, traceback: bool) -> None:
     context.obj = {"traceback": traceback}
 
 
-for _command in (
-    serve,
-    rollout,
-    review,
-    dispute,
-    exception,
-    policies,
-    test,
-    eval_,
-    simulate_command,
-    store,
-    certs,
-    config,
-    webhook_config,
-):
-    gradate.add_command(_command)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a check failed or a verb was refused, 2 misuse or a bad environment."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        gradate.main(args=words, prog_name="gradate")
+        code = gradate.main(args=words, prog_name="gradate", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        said = _as_clause(error.format_message())
+        command = error.ctx.command_path if error.ctx else "gradate"
+        _fail(f"{said}{' See' if said.endswith('?') else '; see'} `{command} --help`", error.exit_code)
+    except click.ClickException as error:
+        _fail(_as_clause(error.format_message()), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", 130)
     except OperationRefused as error:
         _fail(str(error), EXIT_FAILED)
     except EXPECTED_ERRORS as error:
         _fail(str(error), EXIT_MISUSE)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except BrokenPipeError:
-        # The reader of a pipe went away: nothing is left to be said to it.
-        sys.exit(0)
     except Exception as error:  # the edge of the program: no traceback reaches a user
         if "--traceback" in words:
             raise
@@ -72,6 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"unexpected {type(error).__name__}: {error}; this is a bug, `gradate --traceback …` shows where",
             _INTERNAL_ERROR,
         )
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _as_clause(sentence: str) -> str:
+    """Make click's sentence, which may have several lines, a part of one line of ours."""
+    text = " ".join(sentence.split()).removesuffix(".").replace(". Did you mean", "; did you mean")
+    return text[:1].lower() + text[1:]
 
 
 def _fail(message: str, code: int) -> None:

@@ -74,15 +74,15 @@ def test_a_bulk_verdict_asks_first(reviewed: Shop) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((FIRST, "--reason", "x"), "Say --true-positive or --false-positive"),
-        (WRONG, "Name findings by their IDs, or select them"),
+        ((FIRST, "--reason", "x"), "say --true-positive or --false-positive"),
+        (WRONG, "name findings by their IDs, or select them"),
         ((FIRST, "--rule", "deny", *WRONG), "one of the two"),
-        ((FIRST, "--true-positive"), "Missing option '--reason'"),
+        ((FIRST, "--true-positive"), "missing option '--reason'"),
     ],
 )
 def test_a_verdict_says_on_what_which_and_why(reviewed: Shop, words: tuple[str, ...], said: str) -> None:
     printed = reviewed.run("review", "verdict", *words)
-    assert (printed.code, said in printed.err) == (2, True)
+    assert (printed.code, said in printed.only_error) == (2, True)
 
 
 def test_a_verdict_that_counts_for_nothing_says_so(reviewed: Shop) -> None:

@@ -200,7 +200,7 @@ def test_files_that_cannot_be_read_or_written_are_one_line(shop: Shop, tmp_path:
 
 def test_two_places_to_ask_are_one_too_many(shop: Shop) -> None:
     printed = shop.run("rollout", "list", "--server", "http://127.0.0.1:1")
-    assert (printed.code, "name one" in printed.err) == (2, True)
+    assert (printed.code, "name one" in printed.only_error) == (2, True)
 
 
 def test_a_server_that_does_not_answer_is_one_line_and_exit_code_2() -> None:
