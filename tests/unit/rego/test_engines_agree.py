@@ -33,7 +33,7 @@ def outcome(evaluate: Callable[[], Value]) -> str:
 
 
 @settings(
-    max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None
+    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None
 )
 @given(modules(), inputs(), inputs())
 def test_compiled_code_gives_what_the_interpreter_gives(text: str, first: Value, second: Value) -> None:

@@ -41,7 +41,7 @@ class Builder:
         self.late_sets: frozenset[ir.Local] = frozenset()
         """Variables of sets that are made when the first element is added."""
         self._names = 0
-        self._texts: set[ir.Local] = set()
+        self._kinds: dict[ir.Local, type] = {}
 
     @property
     def takes_arguments(self) -> bool:
@@ -74,16 +74,16 @@ class Builder:
         """Say whether an operand certainly has a value."""
         return isinstance(operand, ir.Constant) or self.scopes.is_defined(operand)
 
-    def is_text(self, operand: ir.Operand) -> bool:
-        """Say whether an operand that has a value is known to be a string."""
+    def kind(self, operand: ir.Operand) -> type | None:
+        """Give the type of an operand's value, where it has one, if that is known."""
         if isinstance(operand, ir.Constant):
-            return type(operand.value) is str
-        return operand in self._texts
+            return type(operand.value)
+        return self._kinds.get(operand)
 
-    def note_text(self, variable: ir.Local) -> None:
-        """Note that a variable, wherever it has a value, holds a string."""
-        if self.usage.is_set_once(variable):
-            self._texts.add(variable)
+    def note_kind(self, variable: ir.Local, kind: type | None) -> None:
+        """Note the type of the only value that a variable is given."""
+        if kind is not None and self.usage.is_set_once(variable):
+            self._kinds[variable] = kind
 
     def require(self, *operands: ir.Operand) -> None:
         """Leave the current block unless the operands have values."""

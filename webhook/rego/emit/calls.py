@@ -5,67 +5,60 @@ Owns what happens when a builtin fails. Knows nothing of other statements.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from webhook.rego import controlflow, ir
 from webhook.rego.emit import shortcuts
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.expressions import Condition
 from webhook.rego.emit.runtime import CONTEXT_SLOT
+from webhook.rego.emit.shortcuts import Result, Site
 
 
 def write_call(b: Builder, s: ir.Call) -> None:
     """Set a variable to the result of a call."""
-    result = f"v{s.result}"
     if s.function in b.unit.functions:
         b.require(*s.arguments[2:])
-        _call_function(b, s, result)
+        _call_own(b, s, f"v{s.result}")
+        b.scopes.assign(s.result, defined=False)
+        b.require(s.result)
     else:
         b.require(*s.arguments)
-        _guard(b, s, result, _builtin(b, s))
-    is_defined = s.function in shortcuts.ALWAYS_DEFINED and b.jump() is not None
-    b.scopes.assign(s.result, defined=is_defined)
-    if s.function in shortcuts.TEXTS:
-        b.note_text(s.result)
-    b.require(s.result)
+        _set_result(b, s, s.result, _builtin(b, s))
+
+
+def write_format(b: Builder, s: ir.CallFormat) -> None:
+    """Set a variable to a formatted text."""
+    b.require(*s.arguments)
+    _set_result(b, s, s.result, shortcuts.formatted(Site(b, "sprintf", s.arguments), s.template))
 
 
 def write_holds(b: Builder, s: ir.Holds) -> None:
     """Go on when a call holds."""
     is_own = s.function in b.unit.functions
     b.require(*(s.arguments[2:] if is_own else s.arguments))
-    condition = condition_of(b, s)
-    if condition is None:
-        result = b.new_name("t")
-        _guard(b, s, result, _builtin(b, s))
-        condition = _is_true(result)
-    b.go_on_if(condition)
+    b.go_on_if(condition_of(b, s))
 
 
-def condition_of(b: Builder, s: ir.Holds) -> Condition | None:
-    """Give the condition that a call with defined arguments holds; None where a failure has to be caught."""
-    if s.function not in b.unit.functions:
-        return shortcuts.test(_site(b, s.function, s.arguments))
-    if s.function in b.unit.truths and s.function not in b.unit.slots:
-        call = _own_call(b, s)
-        return Condition(f"{call} is not U", f"{call} is U")
+def condition_of(b: Builder, s: ir.Holds, *, may_leave: bool = True) -> Condition:
+    """Give the condition that a call with defined arguments holds, after writing what has to precede it.
+
+    A builtin that fails leaves the block if that is the same as going on to find the condition false.
+    """
     result = b.new_name("t")
-    _call_function(b, s, result)
-    return _is_true(result)
-
-
-def _is_true(result: str) -> Condition:
-    return Condition(f"{result} is not False and {result} is not U", f"{result} is False or {result} is U")
-
-
-def write_format(b: Builder, s: ir.CallFormat) -> None:
-    """Set a variable to a formatted text."""
-    b.require(*s.arguments)
-    site = _site(b, "sprintf", s.arguments)
-    _guard(b, s, f"v{s.result}", shortcuts.formatted(site, s.template))
-    b.scopes.assign(s.result, defined=b.jump() is not None)
-    b.note_text(s.result)
-    b.require(s.result)
+    is_true = Condition(f"{result} is not False and {result} is not U", f"{result} is False or {result} is U")
+    if s.function in b.unit.functions:
+        if s.function in b.unit.truths and s.function not in b.unit.slots:
+            call = _own_call(b, s)
+            return Condition(f"{call} is not U", f"{call} is U")
+        _call_own(b, s, result)
+        return is_true
+    test = shortcuts.test(Site(b, s.function, s.arguments))
+    if test is not None:
+        return test
+    found = _builtin(b, s)
+    _guard(b, s, result, found, jump=b.jump() if may_leave else None)
+    if found.kind is bool:
+        return Condition(f"{result} is True", f"{result} is not True")
+    return is_true
 
 
 def write_dynamic_call(b: Builder, s: ir.CallDynamic) -> None:
@@ -79,7 +72,7 @@ def write_dynamic_call(b: Builder, s: ir.CallDynamic) -> None:
     b.scopes.define(s.result)
 
 
-def _call_function(b: Builder, s: ir.Call | ir.Holds, result: str) -> None:
+def _call_own(b: Builder, s: ir.Call | ir.Holds, result: str) -> None:
     """Call a function of the policy, or take what its memo slot holds."""
     frame, slot = b.documents.frame, b.unit.slots.get(s.function)
     if slot is None:
@@ -94,26 +87,37 @@ def _own_call(b: Builder, s: ir.Call | ir.Holds) -> str:
     return f"{b.unit.names[s.function]}({', '.join([b.documents.frame, *map(b.read, s.arguments[2:])])})"
 
 
-def _site(b: Builder, name: str, operands: tuple[ir.Operand, ...]) -> shortcuts.Site:
-    return shortcuts.Site(b.unit, name, operands, list(map(b.read, operands)), b.is_text)
-
-
-def _builtin(b: Builder, s: ir.Call | ir.Holds) -> str:
-    """Give the expression that calls a builtin."""
-    site = _site(b, s.function, s.arguments)
+def _builtin(b: Builder, s: ir.Call | ir.Holds) -> Result:
+    """Give the result of a builtin."""
     if b.unit.builtins[s.function].needs_context:
-        return replace(site, codes=[f"{b.documents.frame}[{CONTEXT_SLOT}]", *site.codes]).call()
-    return shortcuts.value(site)
+        arguments = [f"{b.documents.frame}[{CONTEXT_SLOT}]", *map(b.read, s.arguments)]
+        return Result(f"{b.unit.builtin(s.function)}({', '.join(arguments)})", may_raise=True)
+    return shortcuts.value(Site(b, s.function, s.arguments))
 
 
-def _guard(b: Builder, s: ir.Call | ir.Holds | ir.CallFormat, result: str, code: str) -> None:
-    """Set a Python variable to what a builtin gives, and handle its failure."""
-    name = "sprintf" if isinstance(s, ir.CallFormat) else s.function
+def _set_result(b: Builder, s: ir.Call | ir.CallFormat, target: ir.Local, found: Result) -> None:
+    """Set a variable to what a builtin gives, or leave the block."""
+    jump = b.jump()
+    _guard(b, s, f"v{target}", found, jump=jump)
+    is_defined = found.kind is not None and (jump is not None or not found.may_raise)
+    b.scopes.assign(target, defined=is_defined)
+    b.note_kind(target, found.kind)
+    b.require(target)
+
+
+def _guard(
+    b: Builder, s: ir.Call | ir.Holds | ir.CallFormat, result: str, found: Result, *, jump: str | None
+) -> None:
+    """Set a Python variable to what a builtin gives; its failure jumps, or makes the variable undefined."""
+    if not found.may_raise:
+        b.writer.line(f"{result} = {found.code}")
+        return
     with b.writer.block("try:"):
-        b.writer.line(f"{result} = {code}")
+        b.writer.line(f"{result} = {found.code}")
     if b.unit.options.strict_builtin_errors:
+        name = "sprintf" if isinstance(s, ir.CallFormat) else s.function
         with b.writer.block("except BuiltinError as error:"):
             b.writer.line(f"raise builtin_failure({name!r}, error, {b.unit.location(s.location)}) from error")
     else:
         with b.writer.block("except BuiltinError:"):
-            b.writer.line(b.jump() or f"{result} = U")
+            b.writer.line(jump or f"{result} = U")

@@ -1,37 +1,59 @@
 """Python expressions for lookups and comparisons.
 
-The common cases are written in place, the rest falls back to a call. Arguments named `*_code` are Python
-expressions without side effects, cheap to repeat. Knows nothing of statements.
+The common cases are written in place, the rest falls back to a call. Knows nothing of statements.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from webhook.rego import ir
 from webhook.rego.emit.unit import Unit
 from webhook.rego.values import Key, Value, key_of
 
 
-def lookup(unit: Unit, source: ir.Operand, source_code: str, key: ir.Operand, key_code: str) -> str:
+class Operands(Protocol):
+    """What is known of operands at the point where an expression is written."""
+
+    unit: Unit
+
+    def read(self, operand: ir.Operand) -> str:
+        """Give the Python expression of an operand, which has no side effects and is cheap to repeat."""
+
+    def kind(self, operand: ir.Operand) -> type | None:
+        """Give the type of an operand's value if it is known."""
+
+
+def lookup(at: Operands, source: ir.Operand, key: ir.Operand) -> str:
     """Give the expression of `source[key]`, `U` when there is none."""
+    source_code, key_code = at.read(source), at.read(key)
     fallback = f"lookup({source_code}, {key_code})"
-    if not unit.options.inline or isinstance(source, ir.Constant) or not isinstance(key, ir.Constant):
+    if not at.unit.options.inline:
         return fallback
-    if type(key.value) is str:
-        return f"{source_code}.get({key_code}, U) if {source_code}.__class__ is dict else {fallback}"
-    if type(key.value) is int and key.value >= 0:
+    if at.kind(key) is str:
+        return _guarded(at, source, dict, f"{source_code}.get({key_code}, U)", fallback)
+    if isinstance(key, ir.Constant) and type(key.value) is int and key.value >= 0:
         element = f"({source_code}[{key_code}] if len({source_code}) > {key_code} else U)"
-        return f"{element} if {source_code}.__class__ is list else {fallback}"
+        return _guarded(at, source, list, element, fallback)
     return fallback
 
 
-def key(unit: Unit, operand: ir.Operand, code: str) -> str:
+def _guarded(at: Operands, source: ir.Operand, kind: type, fast: str, fallback: str) -> str:
+    """Give an expression that is right for sources of one type, and another one for the rest."""
+    known = at.kind(source)
+    if known is kind:
+        return fast
+    return fallback if known else f"{fast} if {at.read(source)}.__class__ is {kind.__name__} else {fallback}"
+
+
+def key(at: Operands, operand: ir.Operand) -> str:
     """Give the expression of an operand in the form that an object stores as a key."""
     if isinstance(operand, ir.Constant):
         stored = key_of(operand.value)
-        return unit.intern("K", stored) if type(stored) is Key else unit.constant(stored)
-    return f"({code} if {code}.__class__ is str else key_of({code}))"
+        return at.unit.intern("K", stored) if type(stored) is Key else at.unit.constant(stored)
+    code = at.read(operand)
+    return code if at.kind(operand) is str else f"({code} if {code}.__class__ is str else key_of({code}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +63,25 @@ class Condition:
     holds: str
     fails: str
 
+    def negated(self) -> Condition:
+        """Give the contrary."""
+        return Condition(self.fails, self.holds)
+
 
 def condition(holds: str) -> Condition:
     """Make a condition whose contrary has no shorter form."""
     return Condition(holds, f"not ({holds})")
 
 
-def equality(unit: Unit, left: ir.Operand, left_code: str, right: ir.Operand, right_code: str) -> Condition:
+def equality(at: Operands, left: ir.Operand, right: ir.Operand) -> Condition:
     """Give the condition `left == right`, where at most one may be undefined; that one differs."""
     if isinstance(left, ir.Constant):
-        left, left_code, right, right_code = right, right_code, left, left_code
-    if not unit.options.inline or isinstance(left, ir.Constant):
+        left, right = right, left
+    left_code, right_code = at.read(left), at.read(right)
+    if not at.unit.options.inline or isinstance(left, ir.Constant):
         return condition(f"equal({left_code}, {right_code})")
+    if str in {at.kind(left), at.kind(right)}:
+        return Condition(f"{left_code} == {right_code}", f"{left_code} != {right_code}")
     if isinstance(right, ir.Constant):
         return _equals_constant(left_code, right.value, right_code)
     string = f"{left_code} == {right_code} if {left_code}.__class__ is str"
@@ -63,7 +92,7 @@ def _equals_constant(code: str, value: Value, value_code: str) -> Condition:
     kind = type(value)
     if kind is bool or value is None:
         return Condition(f"{code} is {value_code}", f"{code} is not {value_code}")
-    if kind is not str and kind is not int and kind is not float:
+    if kind is not int and kind is not float:
         return condition(f"equal({code}, {value_code})")
     if value in (0, 1):  # which Python takes booleans for
         return Condition(

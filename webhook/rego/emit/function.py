@@ -235,8 +235,8 @@ class FunctionBuilder(Builder):
         self._loops += 1
         with self.writer.block(header):
             self.scopes.enter(None)
-            if isinstance(s.source, ir.Constant) and runtime.holds_only_texts(s.source.value):
-                self.note_text(s.value)
+            if isinstance(s.source, ir.Constant):
+                self.note_kind(s.value, runtime.common_kind(s.source.value))
             self.scopes.assign(s.key)
             self.scopes.assign(s.value)
             self._statements(s.block, Jump("continue"), None)

@@ -111,9 +111,10 @@ def size(source: Value) -> int:
 _COLLECTIONS: Final = frozenset({list, dict, RegoSet})
 
 
-def holds_only_texts(source: Value) -> bool:
-    """Say whether all elements of a collection are strings."""
-    return all(type(element) is str for element in elements(source))
+def common_kind(source: Value) -> type | None:
+    """Give the type that all elements of a collection have, if they have one in common."""
+    kinds = {type(element) for element in elements(source)}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 def length(source: Value) -> Value:

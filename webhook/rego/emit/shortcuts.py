@@ -15,7 +15,7 @@ from webhook.rego.builtins.failures import BuiltinError
 from webhook.rego.builtins.formatting import parse_format
 from webhook.rego.builtins.regex import matcher
 from webhook.rego.emit import expressions
-from webhook.rego.emit.expressions import Condition, condition
+from webhook.rego.emit.expressions import Condition, Operands, condition
 from webhook.rego.emit.unit import Unit
 from webhook.rego.values import RegoSet, Value
 
@@ -24,13 +24,19 @@ from webhook.rego.values import RegoSet, Value
 class Site:
     """One call of a builtin that needs no context."""
 
-    unit: Unit
+    at: Operands
     name: str
     operands: Sequence[ir.Operand]
-    codes: Sequence[str]
-    """Python expressions of the operands, without side effects."""
-    is_text: Callable[[ir.Operand], bool]
-    """Says whether an operand is known to be a string."""
+
+    @property
+    def unit(self) -> Unit:
+        """The program that the call is in."""
+        return self.at.unit
+
+    @property
+    def codes(self) -> list[str]:
+        """Python expressions of the operands."""
+        return list(map(self.at.read, self.operands))
 
     def call(self) -> str:
         """Give the call of the builtin itself."""
@@ -43,12 +49,27 @@ class Site:
             return operand.value
         return None
 
-    def text_check(self, position: int) -> str | None:
-        """Give the check that an operand is a string: empty if it is known to be one, None if it cannot be one."""
-        operand = self.operands[position]
-        if self.is_text(operand):
-            return ""
-        return None if isinstance(operand, ir.Constant) else f"{self.codes[position]}.__class__ is str"
+    def check(self, position: int, kind: type) -> str | None:
+        """Give the check that an operand is of a type: empty if it is known to be, None if it is known not to be."""
+        known = self.at.kind(self.operands[position])
+        if known is None:
+            return f"{self.codes[position]}.__class__ is {kind.__name__}"
+        return "" if known is kind else None
+
+    def all_are(self, kind: type) -> list[str] | None:
+        """Give the checks that all operands are of a type, those needed; None if one is known not to be."""
+        checks = [self.check(position, kind) for position in range(len(self.operands))]
+        return None if None in checks else [check for check in checks if check]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The Python expression of a call's result."""
+
+    code: str
+    may_raise: bool
+    kind: type | None = None
+    """Type of the result, if it is known; then it is never `UNDEFINED`."""
 
 
 def test(site: Site) -> Condition | None:
@@ -60,50 +81,55 @@ def test(site: Site) -> Condition | None:
     return shortcut(site) if shortcut else None
 
 
-def value(site: Site) -> str:
-    """Give the expression of a builtin's result; it may raise what the builtin raises."""
+def value(site: Site) -> Result:
+    """Give the result of a call."""
+    kind = RESULT_KINDS.get(site.name)
     if not site.unit.options.inline:
-        return site.call()
+        return Result(site.call(), may_raise=True, kind=kind)
     shortcut = _VALUES.get(site.name)
     written = shortcut(site) if shortcut else None
-    if written is not None:
-        return f"{written} else {site.call()}"
-    bound = _bound_pattern(site) if site.name == "regex.match" else None
-    return f"{bound}({site.codes[1]})" if bound else site.call()
+    if written is None:
+        bound = _bound_pattern(site) if site.name == "regex.match" else None
+        return Result(f"{bound}({site.codes[1]})" if bound else site.call(), may_raise=True, kind=kind)
+    code, checks = written
+    if not checks:
+        return Result(code, may_raise=False, kind=kind)
+    return Result(f"{code} if {' and '.join(checks)} else {site.call()}", may_raise=True, kind=kind)
 
 
-ALWAYS_DEFINED: Final = frozenset(
-    {
-        *(
-            "concat",
-            "count",
-            "endswith",
-            "equal",
-            "gt",
-            "gte",
-            "internal.member_2",
-            "lower",
-            "lt",
-            "lte",
-            "minus",
-        ),
-        *("neq", "object.get", "plus", "regex.match", "split", "sprintf", "startswith", "type_name", "upper"),
-    }
-)
-"""Builtins that give a value or raise, never `UNDEFINED`."""
+RESULT_KINDS: Final[Mapping[str, type]] = {
+    "concat": str,
+    "contains": bool,
+    "endswith": bool,
+    "equal": bool,
+    "gt": bool,
+    "gte": bool,
+    "internal.member_2": bool,
+    "lower": str,
+    "lt": bool,
+    "lte": bool,
+    "neq": bool,
+    "count": int,
+    "regex.match": bool,
+    "split": list,
+    "sprintf": str,
+    "startswith": bool,
+    "type_name": str,
+    "upper": str,
+}
+"""Types of the results of builtins that give a value or raise, never `UNDEFINED`."""
 
-TEXTS: Final = frozenset({"concat", "lower", "sprintf", "type_name", "upper"})
-"""Builtins that give a string or raise."""
 
-
-def formatted(site: Site, template: str) -> str:
-    """Give the expression of a format filled with the operands; it may raise what `sprintf` raises."""
+def formatted(site: Site, template: str) -> Result:
+    """Give the result of a format filled with the operands."""
     general = f"{site.unit.builtin('sprintf')}({site.unit.constant(template)}, [{', '.join(site.codes)}])"
     plain = _f_string(site, template) if site.unit.options.inline else None
     if plain is None:
-        return general
+        return Result(general, may_raise=True, kind=str)
     code, checks = plain
-    return f"{code} if {' and '.join(checks)} else {general}" if checks else code
+    if not checks:
+        return Result(code, may_raise=False, kind=str)
+    return Result(f"{code} if {' and '.join(checks)} else {general}", may_raise=True, kind=str)
 
 
 def _f_string(site: Site, template: str) -> tuple[str, list[str]] | None:
@@ -130,16 +156,14 @@ def _f_string(site: Site, template: str) -> tuple[str, list[str]] | None:
         if isinstance(operand, ir.Constant):
             code = site.unit.intern("K", operand.value)  # a literal cannot stand within the quotes
         pieces.append(f"{{{code}}}")
-        if part.verb == "d" or not site.is_text(operand):
-            checks[_PLAIN_VERBS[part.verb].format(code)] = None
+        kinds = _PLAIN_VERBS[part.verb]
+        if site.at.kind(operand) not in kinds:
+            check = " or ".join(f"{code}.__class__ is {kind.__name__}" for kind in kinds)
+            checks[f"({check})" if len(kinds) > 1 else check] = None
     return f"f{''.join(pieces)!r}", list(checks)
 
 
-_PLAIN_VERBS: Final = {
-    "d": "{0}.__class__ is int",
-    "s": "{0}.__class__ is str",
-    "v": "({0}.__class__ is str or {0}.__class__ is int)",
-}
+_PLAIN_VERBS: Final[Mapping[str, tuple[type, ...]]] = {"d": (int,), "s": (str,), "v": (str, int)}
 """Directives that Python's own conversion writes, and for which types."""
 
 
@@ -155,44 +179,29 @@ def _bound_pattern(site: Site) -> str | None:
 
 
 def _equality(site: Site) -> Condition:
-    (left, right), (left_code, right_code) = site.operands, site.codes
-    if site.is_text(left) or site.is_text(right):
-        same = Condition(f"{left_code} == {right_code}", f"{left_code} != {right_code}")
-    else:
-        same = expressions.equality(site.unit, left, left_code, right, right_code)
-    return Condition(same.fails, same.holds) if site.name == "neq" else same
+    same = expressions.equality(site.at, *site.operands)
+    return same.negated() if site.name == "neq" else same
 
 
 _SIGNS: Final = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
 def _ordering(site: Site) -> Condition:
-    checks = _integer_checks(site)
-    if not checks:
+    checks = site.all_are(int)
+    if checks is None:
         return condition(site.call())
     left, right = site.codes
-    return condition(f"{left} {_SIGNS[site.name]} {right} if {' and '.join(checks)} else {site.call()}")
-
-
-def _integer_checks(site: Site) -> list[str]:
-    """Give the checks that all operands are integers; none when a constant is no integer or all are constant."""
-    checks = []
-    for operand, code in zip(site.operands, site.codes, strict=True):
-        if not isinstance(operand, ir.Constant):
-            checks.append(f"{code}.__class__ is int")
-        elif type(operand.value) is not int:
-            return []
-    return checks
+    code = f"{left} {_SIGNS[site.name]} {right}"
+    return condition(f"{code} if {' and '.join(checks)} else {site.call()}" if checks else code)
 
 
 def _on_texts(site: Site, holds: str, fails: str) -> Condition | None:
-    """Give a condition on two strings, which does not hold for other values."""
-    checks = [site.text_check(0), site.text_check(1)]
-    if None in checks:
+    """Give a condition on strings, which does not hold for other values."""
+    checks = site.all_are(str)
+    if checks is None or all(isinstance(operand, ir.Constant) for operand in site.operands):
         return None
-    kinds = [check for check in checks if check]
-    others = [check.replace(" is ", " is not ") for check in kinds]
-    return Condition(" and ".join([*kinds, holds]), " or ".join([*others, fails]))
+    others = [check.replace(" is ", " is not ") for check in checks]
+    return Condition(" and ".join([*checks, holds]), " or ".join([*others, fails]))
 
 
 def _prefix(site: Site) -> Condition | None:
@@ -219,7 +228,7 @@ def _infix(site: Site) -> Condition | None:
 def _membership(site: Site) -> Condition | None:
     """Test membership of a string, of which Python's `in` and Rego's agree."""
     (element, collection), (member, whole) = site.codes, site.operands
-    check = site.text_check(0)
+    check = site.check(0, str)
     if isinstance(member, ir.Constant) or check is None:
         return None
     if isinstance(whole, ir.Constant):
@@ -227,14 +236,11 @@ def _membership(site: Site) -> Condition | None:
         if texts is None:
             return None
         table = site.unit.intern("K", texts)
+        found = Condition(f"{element} in {table}", f"{element} not in {table}")
         if not check:
-            return Condition(f"{element} in {table}", f"{element} not in {table}")
-        return Condition(
-            f"{check} and {element} in {table}", f"{element}.__class__ is not str or {element} not in {table}"
-        )
-    checks = " and ".join(
-        [check, f"{collection}.__class__ is list"] if check else [f"{collection}.__class__ is list"]
-    )
+            return found
+        return Condition(f"{check} and {found.holds}", f"{element}.__class__ is not str or {found.fails}")
+    checks = " and ".join(filter(None, [check, f"{collection}.__class__ is list"]))
     return condition(f"{element} in {collection} if {checks} else {site.call()}")
 
 
@@ -282,37 +288,45 @@ _TOTAL: Final = frozenset({"equal", "gt", "gte", "internal.member_2", "lt", "lte
 """Builtins that take every value, so that there is no failure to report."""
 
 
-def _cased(method: str) -> Callable[[Site], str | None]:
-    def write(site: Site) -> str | None:
-        (code,), check = site.codes, site.text_check(0)
-        if check is None or isinstance(site.operands[0], ir.Constant):
+_Value: TypeAlias = tuple[str, list[str]]
+"""An expression and the checks under which it is right."""
+
+
+def _cased(method: str) -> Callable[[Site], _Value | None]:
+    def write(site: Site) -> _Value | None:
+        (code,), checks = site.codes, site.all_are(str)
+        if checks is None or isinstance(site.operands[0], ir.Constant):
             return None
-        return f"{code}.{method}() if {' and '.join(filter(None, [check, f'{code}.isascii()']))}"
+        return f"{code}.{method}()", [*checks, f"{code}.isascii()"]
 
     return write
 
 
-def _count(site: Site) -> str | None:
-    (code,) = site.codes
-    return None if isinstance(site.operands[0], ir.Constant) else f"len({code}) if {code}.__class__ is list"
+def _count(site: Site) -> _Value | None:
+    (code,), (operand,) = site.codes, site.operands
+    if isinstance(operand, ir.Constant):
+        return None
+    known = site.at.kind(operand)
+    return f"len({code})", [] if known in {list, dict, RegoSet, str} else [f"{code}.__class__ is list"]
 
 
-def _object_get(site: Site) -> str | None:
-    if isinstance(site.operands[0], ir.Constant) or site.constant_text(1) is None:
+def _object_get(site: Site) -> _Value | None:
+    check = site.check(0, dict)
+    if check is None or site.at.kind(site.operands[1]) is not str:
         return None
     source, key, default = site.codes
-    return f"{source}.get({key}, {default}) if {source}.__class__ is dict"
+    return f"{source}.get({key}, {default})", [check] if check else []
 
 
-def _sum(sign: str) -> Callable[[Site], str | None]:
-    def write(site: Site) -> str | None:
-        checks = _integer_checks(site)
-        return f"{site.codes[0]} {sign} {site.codes[1]} if {' and '.join(checks)}" if checks else None
+def _sum(sign: str) -> Callable[[Site], _Value | None]:
+    def write(site: Site) -> _Value | None:
+        checks = site.all_are(int)
+        return None if checks is None else (f"{site.codes[0]} {sign} {site.codes[1]}", checks)
 
     return write
 
 
-_VALUES: Final[Mapping[str, Callable[[Site], str | None]]] = {
+_VALUES: Final[Mapping[str, Callable[[Site], _Value | None]]] = {
     "count": _count,
     "lower": _cased("lower"),
     "minus": _sum("-"),
@@ -320,4 +334,3 @@ _VALUES: Final[Mapping[str, Callable[[Site], str | None]]] = {
     "plus": _sum("+"),
     "upper": _cased("upper"),
 }
-"""The expression and its condition; what stands after `else` is the builtin."""

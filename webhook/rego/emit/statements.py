@@ -12,7 +12,7 @@ from webhook.rego import dataflow, ir
 from webhook.rego.emit import calls, expressions
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.expressions import Condition
-from webhook.rego.values import parse_number
+from webhook.rego.values import RegoSet, parse_number
 
 
 def write(builder: Builder, statement: ir.Statement) -> None:
@@ -35,7 +35,7 @@ def _set_add(b: Builder, s: ir.SetAdd) -> None:
 
 def _object_insert(b: Builder, s: ir.ObjectInsert) -> None:
     b.require(s.key, s.value)
-    key = expressions.key(b.unit, s.key, b.read(s.key))
+    key = expressions.key(b, s.key)
     b.writer.line(f"{b.variable(s.object)}[{key}] = {b.read(s.value)}")
 
 
@@ -52,6 +52,7 @@ def _object_merge(b: Builder, s: ir.ObjectMerge) -> None:
 
 def _assign_int(b: Builder, s: ir.AssignInt | ir.MakeNumberInt) -> None:
     b.assign(s.target, b.unit.constant(s.value))
+    b.note_kind(s.target, int)
 
 
 def _assign_var(b: Builder, s: ir.AssignVar) -> None:
@@ -61,7 +62,7 @@ def _assign_var(b: Builder, s: ir.AssignVar) -> None:
 def _assign_var_once(b: Builder, s: ir.AssignVarOnce) -> None:
     b.require(s.source)
     value, target = b.read(s.source), b.variable(s.target)
-    same = expressions.equality(b.unit, s.target, target, s.source, value)
+    same = expressions.equality(b, s.target, s.source)
     place = b.unit.location(s.location)
     b.writer.line(f"if {target} is U: {target} = {value}")
     b.writer.line(f"elif {same.fails}: raise value_conflict({b.takes_arguments}, {place})")
@@ -74,9 +75,7 @@ def _reset_local(b: Builder, s: ir.ResetLocal) -> None:
 
 def _dot(b: Builder, s: ir.Dot) -> None:
     b.require(s.key)
-    b.assign_if_defined(
-        s.target, expressions.lookup(b.unit, s.source, b.read(s.source), s.key, b.read(s.key))
-    )
+    b.assign_if_defined(s.target, expressions.lookup(b, s.source, s.key))
 
 
 def _input_path(b: Builder, s: ir.InputPath) -> None:
@@ -86,17 +85,15 @@ def _input_path(b: Builder, s: ir.InputPath) -> None:
 def test_of(b: Builder, statement: ir.Statement) -> Condition | None:
     """Give the condition under which control goes on after a statement that does nothing else.
 
-    None for other statements, for operands that may be undefined, and where a failure has to be caught.
+    None for other statements and for operands that may be undefined. Writes what has to precede the condition.
     """
     if not b.unit.options.inline or not all(map(b.is_defined, _tested(statement))):
         return None
     match statement:
         case ir.Holds():
-            return calls.condition_of(b, statement)
+            return calls.condition_of(b, statement, may_leave=False)
         case ir.Equal():
-            return expressions.equality(
-                b.unit, statement.left, b.read(statement.left), statement.right, b.read(statement.right)
-            )
+            return expressions.equality(b, statement.left, statement.right)
     return None
 
 
@@ -108,12 +105,12 @@ def _tested(statement: ir.Statement) -> list[ir.Operand]:
 def _equal(b: Builder, s: ir.Equal) -> None:
     if not b.is_defined(s.left):
         b.require(s.right)
-    b.go_on_if(expressions.equality(b.unit, s.left, b.read(s.left), s.right, b.read(s.right)))
+    b.go_on_if(expressions.equality(b, s.left, s.right))
 
 
 def _not_equal(b: Builder, s: ir.NotEqual) -> None:
     b.require(s.left, s.right)
-    same = expressions.equality(b.unit, s.left, b.read(s.left), s.right, b.read(s.right))
+    same = expressions.equality(b, s.left, s.right)
     b.leave_if(same.holds, same.fails)
 
 
@@ -140,11 +137,13 @@ def _len(b: Builder, s: ir.Len) -> None:
 
 def _make_array(b: Builder, s: ir.MakeArray) -> None:
     b.assign(s.target, "[]")
+    b.note_kind(s.target, list)
 
 
 def _make_array_of(b: Builder, s: ir.MakeArrayOf) -> None:
     b.require(*s.elements)
     b.assign(s.target, f"[{', '.join(map(b.read, s.elements))}]")
+    b.note_kind(s.target, list)
 
 
 def _make_null(b: Builder, s: ir.MakeNull) -> None:
@@ -157,18 +156,21 @@ def _make_number_ref(b: Builder, s: ir.MakeNumberRef) -> None:
 
 def _make_object(b: Builder, s: ir.MakeObject) -> None:
     b.assign(s.target, "{}")
+    b.note_kind(s.target, dict)
 
 
 def _make_object_of(b: Builder, s: ir.MakeObjectOf) -> None:
     entries = []
     for key, value in zip(s.keys, s.values, strict=True):
         b.require(key, value)
-        entries.append(f"{expressions.key(b.unit, key, b.read(key))}: {b.read(value)}")
+        entries.append(f"{expressions.key(b, key)}: {b.read(value)}")
     b.assign(s.target, f"{{{', '.join(entries)}}}")
+    b.note_kind(s.target, dict)
 
 
 def _make_set(b: Builder, s: ir.MakeSet) -> None:
     b.assign(s.target, "E" if s.target in b.late_sets else "RegoSet()")
+    b.note_kind(s.target, RegoSet)
 
 
 def _nop(_: Builder, __: ir.Nop) -> None:
