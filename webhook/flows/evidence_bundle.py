@@ -5,6 +5,7 @@ A plain zip archive, uncompressed and without times of its own, so that the same
 `webhook.flows.bundle_check` checks it.
 """
 
+import asyncio
 import hashlib
 import io
 import zipfile
@@ -110,7 +111,9 @@ class Bundle:
 async def rollout_evidence(operator: Operator, ask: RolloutName) -> bytes:
     """Give the evidence bundle of a rollout: an archive of what it was decided by."""
     rollout = await find_rollout(operator.store, ask.name)
-    return write_bundle(await collect(operator.store, rollout))
+    bundle = await collect(operator.store, rollout)
+    # Many findings take seconds to write: not on a loop that may serve admission.
+    return await asyncio.to_thread(write_bundle, bundle)
 
 
 async def collect(store: Store, rollout: Rollout) -> Bundle:
@@ -260,7 +263,7 @@ async def _read_evidence(store: Store, rollout: Rollout) -> tuple[Evidence, Sequ
     for _ in range(_READINGS):
         findings = await _read_findings(store, rollout)
         evidence = await store.evidence(rollout.candidate, rollout.stable)
-        listed = recount(evidence, [reviewed.finding for reviewed in findings])
+        listed = await asyncio.to_thread(recount, evidence, [reviewed.finding for reviewed in findings])
         if listed == evidence:
             break
     # Otherwise what is listed counts: a bundle must agree with itself.

@@ -103,22 +103,18 @@ class DisputeFinding(Ask, frozen=True, kw_only=True):
 async def list_findings(operator: Operator, ask: ListFindings) -> FindingList:
     """List a part of the review queue."""
     versions = await _Versions.read(operator.store)
-    queries = await _queries(operator, ask, versions, everything=ask.all_versions)
-    store, page = operator.store, ask.offset + ask.limit
-    narrowed = [
-        replace(
+    store, asked, total = operator.store, list[FindingQuery](), 0
+    for query in await _queries(operator, ask, versions, everything=ask.all_versions):
+        narrowed = replace(
             query,
             verdict=ask.verdict,
             awaits_review=True if ask.unreviewed else None,
             disputed=True if ask.disputed else None,
-            limit=page,
         )
-        for query in queries
-    ]
-    found = [finding for query in narrowed for finding in await store.findings(query)]
-    found.sort(key=_place_in_queue)
-    shown = found[ask.offset : page]
-    total = sum([await store.count_findings(query) for query in narrowed])
+        if count := await store.count_findings(narrowed):
+            asked.append(narrowed)
+            total += count
+    shown = await _page(store, asked, ask.offset, ask.limit)
     return FindingList(items=tuple(map(versions.view, shown)), total=total)
 
 
@@ -207,6 +203,18 @@ async def _queries(
     if everything:
         return [base]
     return [replace(base, version=digest) for digest in sorted(versions.current)]
+
+
+async def _page(store: Store, queries: Sequence[FindingQuery], offset: int, limit: int) -> Sequence[Finding]:
+    """Give a part of the queue that the answers to several queries make together."""
+    if len(queries) == 1:
+        return await store.findings(replace(queries[0], offset=offset, limit=limit))
+    # Whatever belongs on the page is among the first of each answer.
+    found = [
+        finding for query in queries for finding in await store.findings(replace(query, limit=offset + limit))
+    ]
+    found.sort(key=_place_in_queue)
+    return found[offset : offset + limit]
 
 
 async def _judge_named(operator: Operator, ask: JudgeFindings) -> Sequence[Finding]:

@@ -67,6 +67,14 @@ async def test_pages_of_the_queue_join_without_a_gap(scene: Scene) -> None:
     assert (await list_findings(scene.operator(), ListFindings(limit=1))).total == 6
 
 
+async def test_pages_join_over_several_versions(scene: Scene) -> None:
+    await scene.see(0, *(finding(number, version=STABLE.digest) for number in range(50, 55)))
+    whole = await listed(scene, ListFindings())
+    assert len(whole) == 11
+    pages = [await listed(scene, ListFindings(limit=4, offset=start)) for start in (0, 4, 8)]
+    assert [one for page in pages for one in page] == whole
+
+
 async def test_findings_are_selected_by_what_they_have_in_common(scene: Scene) -> None:
     one = FINDINGS[3]
     for selected in (
