@@ -13,6 +13,14 @@ BLOCKS_LEFT_BY_DYNAMIC_CALL: Final = 2
 """How many blocks around its own a dynamic call leaves whose function has no value."""
 
 
+_PRINTING: Final = frozenset({"internal.print", "print", "trace", "internal.test_case"})
+
+
+def prints(policy: ir.Policy) -> bool:
+    """Say whether a policy may write something, so that every round of a loop shows, and their order."""
+    return not _PRINTING.isdisjoint(policy.builtins)
+
+
 def escapes(block: ir.Block) -> int:
     """Give how many blocks around `block` the farthest break within it leaves; -1 without a break out of it."""
     return max((_farthest(statement) for statement in block), default=-1)

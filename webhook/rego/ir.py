@@ -385,8 +385,10 @@ def blocks_of(statement: Statement) -> tuple[Block, ...]:
 
 
 def walk(blocks: tuple[Block, ...]) -> Iterator[Statement]:
-    """Give every statement of some blocks, an outer one before those within it."""
-    for block in blocks:
-        for statement in block:
-            yield statement
-            yield from walk(blocks_of(statement))
+    """Give every statement of some blocks, an outer one before those within it, else in their order."""
+    pending = [statement for block in reversed(blocks) for statement in reversed(block)]
+    while pending:
+        statement = pending.pop()
+        yield statement
+        for block in reversed(blocks_of(statement)):
+            pending += reversed(block)

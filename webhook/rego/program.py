@@ -17,11 +17,19 @@ from webhook.rego.budget import SLICE_STEPS, Budget
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.builtins.failures import BuiltinError
-from webhook.rego.builtins.registry import BUILTINS
+from webhook.rego.builtins.registry import BUILTINS, UNAVAILABLE
 from webhook.rego.emit import runtime
-from webhook.rego.emit.module import emit_module
+from webhook.rego.emit.module import Module, emit_module
 from webhook.rego.emit.unit import Options
-from webhook.rego.errors import EvaluationError, Location
+from webhook.rego.errors import (
+    COMPILE_ERROR,
+    NOWHERE,
+    TYPE_ERROR,
+    CompileError,
+    Diagnostic,
+    EvaluationError,
+    Location,
+)
 from webhook.rego.optimise import pipeline
 from webhook.rego.values import UNDEFINED, Value
 
@@ -87,27 +95,30 @@ class Program:
 
         `entrypoints` names the plans whose values `evaluate` gives, all by default; `data` holds the base
         documents of evaluations that bring none. Instrumented code is not optimised: every statement counts.
+
+        Raises:
+            CompileError: the plans call builtins that do not exist or are refused, or they are nested too deeply.
+
         """
         options = Options(
             inline=optimise and not instrument,
             strict_builtin_errors=strict_builtin_errors,
             instrument=instrument,
         )
-        optimised = pipeline.Optimised(policy, {})
-        if options.inline:
-            optimised = pipeline.optimise(policy, builtins, strict_builtin_errors=strict_builtin_errors)
-        self.module = emit_module(optimised.policy, optimised.entries, builtins, options)
+        called = _called_builtins(policy)
+        _check_builtins(called, builtins)
+        self.module, code = _translate(policy, builtins, options)
         self.entrypoints = (
             tuple(plan.name for plan in policy.plans) if entrypoints is None else tuple(entrypoints)
         )
         self._data = {} if data is None else data
-        self._needs_context = any(builtins[name].needs_context for name in _called_builtins(policy))
+        self._needs_context = any(builtins[name].needs_context for name in called)
         self.namespace: dict[str, Any] = {
             **_RUNTIME,
             **self.module.globals,
             "call_dynamic": self._call_dynamic,
         }
-        exec(compile_source(self.module.source), self.namespace)  # noqa: S102 - our own source, see `emit.unit`
+        exec(code, self.namespace)  # noqa: S102 - our own source, see `emit.unit`
         self._open_frame: Callable[..., runtime.Frame] = self.namespace["open_frame"]
         self._plans = {name: self.namespace[function] for name, function in self.module.plans.items()}
         self._entries = {name: self.namespace[function] for name, function in self.module.entries.items()}
@@ -228,13 +239,48 @@ class Program:
         return frame[slot]
 
 
-def _called_builtins(policy: ir.Policy) -> set[str]:
+def _called_builtins(policy: ir.Policy) -> dict[str, Location | None]:
+    """Give the builtins that a policy calls, each with the place of one call."""
     bodies: list[ir.Plan | ir.Function] = [*policy.plans, *policy.functions]
     own = {function.name for function in policy.functions}
-    called = {
-        statement.function
+    return {
+        statement.function: statement.location
         for body in bodies
         for statement in ir.walk(body.blocks)
-        if isinstance(statement, ir.Call)
+        if isinstance(statement, ir.Call | ir.Holds) and statement.function not in own
     }
-    return called - own
+
+
+def _check_builtins(called: Mapping[str, Location | None], builtins: Mapping[str, Builtin]) -> None:
+    """Refuse calls of what does not exist; sources are checked before, but a plan may come from elsewhere."""
+    found = [
+        Diagnostic(
+            TYPE_ERROR,
+            f"built-in function {name} is not available: {UNAVAILABLE[name]}"
+            if name in UNAVAILABLE
+            else f"undefined function {name}",
+            location or NOWHERE,
+        )
+        for name, location in called.items()
+        if name not in builtins
+    ]
+    if found:
+        raise CompileError(tuple(found))
+
+
+def _translate(
+    policy: ir.Policy, builtins: Mapping[str, Builtin], options: Options
+) -> tuple[Module, CodeType]:
+    """Optimise a policy, generate its code and compile that."""
+    try:
+        optimised = pipeline.Optimised(policy, {})
+        if options.inline:
+            optimised = pipeline.optimise(
+                policy, builtins, strict_builtin_errors=options.strict_builtin_errors
+            )
+        module = emit_module(optimised.policy, optimised.entries, builtins, options)
+        return module, compile_source(module.source)
+    except (RecursionError, SyntaxError, MemoryError) as error:
+        # Python's own limits: its stack, its indentation, its nested blocks and its parser's memory.
+        message = f"the policy is nested too deeply or too large: {error}"
+        raise CompileError((Diagnostic(COMPILE_ERROR, message, NOWHERE),)) from error

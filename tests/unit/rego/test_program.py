@@ -3,10 +3,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.rego_engines import plan, program
+from webhook.rego import ir
+from webhook.rego.ast import Source
 from webhook.rego.budget import SLICE_STEPS, Budget
 from webhook.rego.builtins.context import EvaluationContext
-from webhook.rego.errors import EvaluationError, Location
+from webhook.rego.compiler import load_modules, plan_entry_points
+from webhook.rego.errors import CompileError, EvaluationError, Location
 from webhook.rego.program import Program
+from webhook.rego.resolve.resolution import Options
 from webhook.rego.values import UNDEFINED, RegoSet, Value
 
 POLICY = """package t
@@ -211,3 +215,44 @@ def test_instruments_tell_which_statements_ran() -> None:
 
 def test_the_same_policy_compiles_to_the_same_code() -> None:
     assert program(POLICY, "data.t.deny").source == program(POLICY, "data.t.deny").source
+
+
+def plan_calling(name: str) -> ir.Policy:
+    call = ir.Call(name, (ir.INPUT,), ir.Local(2), location=Location("plan.rego", 3, 1))
+    return ir.Policy((ir.Plan("p", ((call,),)),), (), (name,))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("http.send", "network"), ("opa.runtime", "not available"), ("no.such", "undefined function")],
+)
+def test_a_plan_that_calls_what_there_is_not_is_refused_when_it_is_loaded(name: str, reason: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        Program(plan_calling(name))
+
+    (diagnostic,) = caught.value.diagnostics
+    assert name in diagnostic.message
+    assert reason in diagnostic.message
+    assert diagnostic.location.row == 3
+
+
+def test_a_plan_nested_beyond_all_limits_is_refused_when_it_is_loaded() -> None:
+    block: ir.Block = ()
+    for _ in range(5_000):
+        block = (ir.Not(block),)
+
+    with pytest.raises(CompileError, match="nested too deeply"):
+        Program(ir.Policy((ir.Plan("p", (block,)),)))
+
+
+def test_everything_is_printed_in_the_order_of_the_elements() -> None:
+    text = "package t\nimport rego.v1\np if { every x in input.xs { print(x); x != `b` } }\nq if not p"
+    resolution = load_modules([Source("test.rego", text)], options=Options(print_enabled=True))
+    compiled = Program(plan_entry_points(resolution, ["data.t.q"]))
+    printed: list[str] = []
+
+    compiled.evaluate(
+        {"xs": {"z": "a", "a": "b", "m": "c"}}, context=EvaluationContext(0, print_sink=printed.append)
+    )
+
+    assert printed[0] == "b"

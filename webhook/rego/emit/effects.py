@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
 
 from webhook.rego import dataflow, ir
 
@@ -24,8 +23,8 @@ def undefined_within(block: ir.Block) -> set[ir.Local]:
 def order_matters(loop: ir.Scan, outputs: Iterable[ir.Local]) -> bool:
     """Say whether the order of a loop's rounds can be seen after it; `outputs` are the variables read after it.
 
-    It can when a round appends to an array or overwrites a key or variable of the surroundings, adds to the
-    results, or calls what prints.
+    It can when a round appends to an array or overwrites a key or variable of the surroundings, or adds to the
+    results; and when something is printed, which is for the caller to know.
     """
     own = {target for statement in ir.walk((loop.block,)) for target in dataflow.sets(statement)}
     own.difference_update(outputs)
@@ -46,9 +45,6 @@ def late_sets(blocks: tuple[ir.Block, ...], usage: dataflow.Usage) -> frozenset[
     return frozenset(variable for variable in made if usage.read[variable] == returned[variable])
 
 
-_SHOWING_BUILTINS: Final = frozenset({"print", "internal.print", "trace", "internal.test_case"})
-
-
 def _shows_order(statement: ir.Statement, own: set[ir.Local]) -> bool:
     if isinstance(statement, ir.ResultSetAdd):
         return True
@@ -56,8 +52,6 @@ def _shows_order(statement: ir.Statement, own: set[ir.Local]) -> bool:
         return not isinstance(statement.source, ir.Constant)
     if isinstance(statement, ir.ArrayAppend | ir.ObjectInsert):
         return dataflow.changes(statement) not in own
-    if isinstance(statement, ir.Call) and statement.function in _SHOWING_BUILTINS:
-        return True
     if isinstance(statement, ir.AssignVar | ir.AssignVarOnce) and isinstance(statement.source, ir.Constant):
         return False
     if isinstance(statement, ir.AssignVarOnce | ir.ResetLocal):

@@ -246,7 +246,8 @@ class FunctionBuilder(Builder):
 
     def _loop_header(self, s: ir.Scan) -> str:
         """Write what precedes a loop, the charge for its rounds included; give the `for` line."""
-        ordered = "ordered_" if effects.order_matters(s, self._outputs(s)) else ""
+        shows = self.unit.prints or effects.order_matters(s, self._outputs(s))
+        ordered = "ordered_" if shows else ""
         source, needs_key = self.read(s.source), bool(self.usage.read[s.key])
         if isinstance(s.source, ir.Constant) and not needs_key:
             source = self.unit.constant(list(runtime.ordered_elements(s.source.value)))

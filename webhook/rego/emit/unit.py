@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.rego import ir
+from webhook.rego import controlflow, ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.emit.runtime import FIRST_FREE_SLOT
 from webhook.rego.errors import Location
@@ -51,6 +51,8 @@ class Unit:
         """Memo slot of each function that has one."""
         self.paths: dict[tuple[str, ...], int] = {}
         """Slot of each part of the input that is looked up when a frame is opened, a longer path after its start."""
+        self.prints = controlflow.prints(policy)
+        """Whether something may be written while the program runs."""
         self.truths = {function.name for function in policy.functions if _is_truth(function)}
         """Functions that give true or nothing."""
         self._next_slot = FIRST_FREE_SLOT

@@ -59,8 +59,6 @@ def _flag(loop: ir.Scan, usage: dataflow.Usage) -> ir.Local | None:
     for statement in ir.walk((loop.block,)):
         if isinstance(statement, _LASTING) and dataflow.changes(statement) not in made:
             return None
-        if isinstance(statement, ir.Call | ir.Holds | ir.CallDynamic) and _may_print(statement):
-            return None
         for target in dataflow.sets(statement):
             if target in made:
                 continue
@@ -72,10 +70,6 @@ def _flag(loop: ir.Scan, usage: dataflow.Usage) -> ir.Local | None:
         return None
     (flag,) = flags
     return flag if usage.set[flag] == inside.set[flag] and _ends_with(loop.block, flag) else None
-
-
-def _may_print(statement: ir.Call | ir.Holds | ir.CallDynamic) -> bool:
-    return not isinstance(statement, ir.CallDynamic) and statement.function in {"internal.print", "trace"}
 
 
 def _ends_with(block: ir.Block, flag: ir.Local) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from webhook.rego import dataflow, ir
+from webhook.rego import controlflow, dataflow, ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.optimise.conditions import recognise
 from webhook.rego.optimise.inlining import count_calls, inline_calls
@@ -46,7 +46,9 @@ def optimise(
     policy: ir.Policy, builtins: Mapping[str, Builtin], *, strict_builtin_errors: bool = False
 ) -> Optimised:
     """Rewrite a policy so that it is cheaper to evaluate."""
-    last: list[_Rewrite] = [recognise, leave_loops]
+    last: list[_Rewrite] = [recognise]
+    if not controlflow.prints(policy):
+        last.append(leave_loops)
     if not strict_builtin_errors:
         last.append(functools.partial(move_out_of_loops, builtins=builtins))
     functions = {function.name: function for function in policy.functions}
