@@ -133,7 +133,8 @@ class BuildApplication:
     ) -> Leader:
         settings = self.settings
         folder = Path(settings.policies.tests)
-        tests = FolderSource(folder) if folder.is_dir() else None
+        # One that was there and is gone must not let a candidate begin untested.
+        tests = FolderSource(folder, optional=not folder.is_dir())
         grace_ns = int(settings.rollout.deletion_grace_seconds * SECOND_NS)
         starter = Starter(store, Checks(tests, clock), strategies.of, telemetry, clock, grace_ns)
         tick = TickSettings(

@@ -79,6 +79,17 @@ def test_a_kill_in_the_middle_loses_no_verdict_and_promotes_nothing(tmp_path: Pa
         assert gradate.status(POLICY).rollout.phase == "Progressing"
 
 
+def test_a_finding_that_somebody_heard_of_outlives_an_orderly_end(alone: Deployment) -> None:
+    inside, _ = begin(alone)
+    with alone.line() as line:
+        replies = [line.submit(MAIN, namespace=inside, name=f"late-{number}") for number in range(5)]
+    assert alone.stop() == 0
+    alone.start()
+    known = {finding.id for finding in alone.operate(LIST_FINDINGS, ListFindings(policy=POLICY)).items}
+    for reply in replies:
+        assert any(identity in reply.message for identity in known), reply.message
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Deployment]:
     with deployed(tmp_path, OLD, workers=2, leaseSeconds=LEASE_SECONDS) as gradate:
@@ -100,6 +111,7 @@ def test_of_two_workers_one_leads_both_count_and_a_killed_one_is_replaced(pair: 
     (leader,) = leaders
     pids = {line["name"]: line["pid"] for line in pair.events("worker_started")}
     os.kill(pids[leader], signal.SIGKILL)
+    pair.until(lambda: pair.events("worker_lost"))  # connections that it had not accepted are reset
     assert not pair.submit(MAIN, namespace=inside).allowed
     assert pair.submit(MAIN, namespace=outside).allowed
     assert pair.evidence(POLICY).evaluations >= counted

@@ -41,12 +41,14 @@ class Decider:
         snapshot = self._snapshots.current
         if not is_judged(request):
             return PASSED
-        if self._sink is not None and request.namespace:
+        is_exempt = request.namespace in self._rules.exempt_namespaces
+        if self._sink is not None and request.namespace and not is_exempt:
+            # A cohort of namespaces that nothing governs would try nothing.
             self._sink.saw_namespace(request.namespace)
         matches = snapshot.index.find(request)
         if not matches:
             return PASSED
-        if request.namespace in self._rules.exempt_namespaces:
+        if is_exempt:
             return exempt(request.namespace)
         case = _PendingCase(snapshot, Case(review, self._rules), deadline_ns)
         verdicts = await self._judge_all(case, matches)

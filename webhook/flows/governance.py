@@ -10,6 +10,7 @@ import msgspec
 
 from webhook.policy.catalog import Catalog, restore_version
 from webhook.policy.errors import PolicyError
+from webhook.policy.selector import NamespaceSelector
 from webhook.policy.version import PolicyVersion
 from webhook.ports.store import Store, StoredVersion
 from webhook.rego.ast import Source
@@ -105,6 +106,12 @@ def stored_version(version: PolicyVersion, now_ns: int) -> StoredVersion:
             "metadata": msgspec.to_builtins(asdict(version.metadata)),
         },
     )
+
+
+def judged_namespaces(version: StoredVersion) -> NamespaceSelector:
+    """Tell which namespaces a stored version judges."""
+    match = version.metadata.get("metadata", {}).get("match", {})
+    return msgspec.convert(match.get("namespaces", {}), NamespaceSelector)
 
 
 def _serving(stables: Mapping[str, str | None], rollouts: Mapping[str, Rollout]) -> Iterable[tuple[str, str]]:

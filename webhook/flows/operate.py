@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from webhook.flows.governance import judged_namespaces
 from webhook.flows.operation_errors import InvalidField, OperationRefused
 from webhook.flows.operator import Ask, Operator, find_rollout, find_version, known_versions
 from webhook.flows.rollout_views import RolloutView, view_rollout
@@ -17,7 +18,7 @@ from webhook.ports.store import RevisionConflict, RolloutExists, StoredVersion
 from webhook.rollout import states
 from webhook.rollout.errors import InvalidStrategy, TransitionRefused
 from webhook.rollout.life import Order, Outcome, Phase, Rollout, RolloutId
-from webhook.rollout.strategy import Strategy
+from webhook.rollout.strategy import Strategy, narrow_strategy
 from webhook.rollout.strategy_document import parse_strategy
 
 _ATTEMPTS = 8
@@ -124,6 +125,8 @@ async def start_rollout(operator: Operator, ask: StartRollout) -> RolloutView:
     """Roll out a version that the store or the policy files hold, also one that was given up before."""
     store, strategy = operator.store, _strategy(operator, ask)
     version = await _version_to_start(operator, ask)
+    judged = judged_namespaces(version)
+    strategy = narrow_strategy(strategy, judged.include, judged.exclude)
     rollouts = await store.rollouts(ask.policy)
     active = next((rollout for rollout in rollouts if rollout.phase.is_active), None)
     if active is not None and active.candidate == version.digest:

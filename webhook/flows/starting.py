@@ -18,7 +18,7 @@ from webhook.ports.store import RevisionConflict, RolloutExists, Store
 from webhook.rollout.duration import SECOND_NS
 from webhook.rollout.life import ENGINE, Event, Order, Outcome, Phase, Rollout, RolloutId
 from webhook.rollout.states import record_checks, start, supersede, withdraw
-from webhook.rollout.strategy import Strategy
+from webhook.rollout.strategy import Strategy, narrow_strategy
 
 DELETION_GRACE_NS = 30 * SECOND_NS
 """How long a policy's file must be gone before the policy is: editors and `git checkout` take files away for a while."""
@@ -178,13 +178,14 @@ class Starter:
         await self._store.put_version(stored_version(version, now_ns))
         if active is not None and not await self.commit(supersede(active, version.semantic_version, now_ns)):
             return
+        judged = version.metadata.match.namespaces
         outcome = start(
             RolloutId(f"{version.name}-{secrets.token_hex(4)}"),
             version.name,
             candidate=version.digest,
             version=version.semantic_version,
             stable=stable,
-            strategy=self._strategy_of(version.name),
+            strategy=narrow_strategy(self._strategy_of(version.name), judged.include, judged.exclude),
             seed=secrets.token_hex(16),
             order=Order(ENGINE),
             now_ns=now_ns,

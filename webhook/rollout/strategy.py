@@ -4,7 +4,8 @@ Knows neither the document that users write nor evidence. Percentages are percen
 rates are fractions.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from webhook.rollout.duration import HOUR_NS, MILLISECOND_NS
@@ -98,3 +99,23 @@ class Strategy:
     steps: tuple[Step, ...] = (Step(Mode.ENFORCE, 5, 72 * HOUR_NS), Step(Mode.ENFORCE, 100))
     analysis: Analysis = Analysis()
     namespaces: NamespaceSelection = NamespaceSelection()
+
+
+def narrow_strategy(strategy: Strategy, include: Sequence[str], exclude: Sequence[str]) -> Strategy:
+    """Keep a strategy to the namespaces that its policy judges: a cohort of others would try nothing.
+
+    Args:
+        strategy: as the settings or a user give it.
+        include: patterns of the policy; none includes every namespace. They count where the strategy names none of
+            its own: two lists of patterns have no common list.
+        exclude: patterns of the policy.
+
+    """
+    selection = strategy.namespaces
+    everywhere = selection.include == NamespaceSelection().include
+    narrowed = replace(
+        selection,
+        include=tuple(include) if include and everywhere else selection.include,
+        exclude=tuple(dict.fromkeys((*selection.exclude, *exclude))),
+    )
+    return replace(strategy, namespaces=narrowed)

@@ -23,10 +23,18 @@ class FolderSource:
     keeps behind the symbolic links of a mounted ConfigMap.
     """
 
-    def __init__(self, folder: Path, *, look_seconds: float = 2.0) -> None:
-        """Take a folder, and how often it is looked at for changes that the file system does not report."""
+    def __init__(self, folder: Path, *, look_seconds: float = 2.0, optional: bool = False) -> None:
+        """Take a folder.
+
+        Args:
+            folder: its path.
+            look_seconds: how often it is looked at for changes that the file system does not report.
+            optional: whether it may be missing, and is empty then.
+
+        """
         self._folder = folder
         self._look_seconds = look_seconds
+        self._optional = optional
 
     async def read(self) -> tuple[Source, ...]:
         """Read every module, by path.
@@ -82,6 +90,8 @@ class FolderSource:
 
     def _read(self) -> tuple[Source, ...]:
         if not self._folder.is_dir():
+            if self._optional and not self._folder.exists():
+                return ()
             raise SourceError(
                 f"{self._folder}: no such policy folder; create it or name another with --policies"
             )

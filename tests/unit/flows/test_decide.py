@@ -51,13 +51,15 @@ async def test_a_delete_is_allowed_without_asking_any_policy() -> None:
 
 async def test_an_exempt_namespace_is_allowed_and_says_so_in_the_audit_log() -> None:
     evaluator = ScriptedEvaluator(DENIES)
-    review = review_of(pod(), namespace="kube-system")
+    review, sink = review_of(pod(), namespace="kube-system"), MemorySink()
     decision = await decider(
-        HeldSnapshot((version_of(), evaluator)), exempt_namespaces=frozenset({"kube-system"})
+        HeldSnapshot((version_of(), evaluator)), sink, exempt_namespaces=frozenset({"kube-system"})
     ).validate(review, FAR_NS)
     assert decision.allowed
     assert decision.audit_annotations == {"exempt": "namespace kube-system"}
     assert not evaluator.asked
+    # A cohort may not consist of namespaces in which nothing is enforced.
+    assert sink.namespaces == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.memory_store import MemoryStore
 from tests.support.operating import CANDIDATE, NEXT, POLICY, STABLE, Scene, finding, ids
+from tests.support.policies import read_policy
 from tests.support.rollouts import ENOUGH
 from webhook.flows import operate
 from webhook.flows.operate import PromoteRollout, RolloutVerb, StartRollout
@@ -329,6 +330,14 @@ async def test_a_version_that_does_not_exist_is_answered_with_the_nearest(scene:
         await started(scene.operator(), "1.1.9")
     with pytest.raises(UnknownName, match="no policy 'credental-env'; did you mean credential-env"):
         await operate.start_rollout(scene.operator(), StartRollout(policy="credental-env", version="1.0.0"))
+
+
+async def test_a_start_touches_only_namespaces_that_the_version_judges(scene: Scene) -> None:
+    header = f"custom: {{name: {POLICY}, version: 1.3.0, match: {{namespaces: {{exclude: [team-7]}}}}}}"
+    scene.loaded = (read_policy(header),)
+    rollout = await started(scene.operator())
+    detail = await get_rollout(scene.operator(), RolloutName(name=rollout.id))
+    assert detail.strategy["namespaces"]["exclude"] == ["team-7"]
 
 
 async def test_the_stable_version_and_one_under_way_are_not_started(scene: Scene) -> None:

@@ -17,6 +17,7 @@ from webhook.flows.tick import LEASE, Leader, TickSettings
 from webhook.policy.catalog import Catalog, read_catalog
 from webhook.ports.store import EvidenceBatch, StoreUnavailable
 from webhook.rego.ast import Source
+from webhook.rollout.cohort import cohort_of, members
 from webhook.rollout.life import Event, Order, Phase, Reason, Rollout
 from webhook.rollout.states import abort, retry
 from webhook.rollout.strategy import Mode, Step, Strategy
@@ -25,8 +26,10 @@ STRATEGY = Strategy(steps=(Step(Mode.ENFORCE, 5, 3600 * 10**9), Step(Mode.ENFORC
 MAINTAINER = Order("maria", "because")
 
 
-def source(version: str, rules: str = 'deny contains "no" if input.request.object.bad') -> Source:
-    header = f"custom:\n  name: strict\n  version: {version}"
+def source(
+    version: str, rules: str = 'deny contains "no" if input.request.object.bad', match: str = ""
+) -> Source:
+    header = f"custom:\n  name: strict\n  version: {version}" + (f"\n  match: {match}" if match else "")
     return Source(
         "policies/strict.rego",
         policy_text(header, package="gradate.strict", rules=f"import rego.v1\n{rules}"),
@@ -103,6 +106,19 @@ async def test_a_changed_file_starts_a_rollout_whose_tests_run_first() -> None:
     events = [transition.event for transition in office.observer.transitions]
     assert events == [Event.START, Event.CHECK, Event.BEGIN]
     assert "1 unit tests passed" in office.observer.transitions[1].message
+
+
+async def test_a_cohort_is_drawn_from_the_namespaces_that_the_policy_judges() -> None:
+    office = await begun()
+    judged = "{namespaces: {include: [team-1*], exclude: [team-11]}}"
+    office.catalog = catalog_of(source("1.2.0", match=judged))
+    await office.tick(3)
+    current = (await office.rollouts())[0]
+    assert (current.version, current.phase) == ("1.2.0", Phase.PROGRESSING)
+    cohort = cohort_of(current.salt, current.strategy.namespaces, current.threshold)
+    (member,) = members(cohort, await office.store.namespaces())
+    assert member.startswith("team-1")
+    assert member != "team-11"
 
 
 async def test_a_version_whose_tests_fail_never_begins_and_says_why() -> None:

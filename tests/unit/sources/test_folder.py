@@ -37,6 +37,14 @@ async def test_a_missing_folder_is_named_with_the_way_out(tmp_path: Path) -> Non
         await FolderSource(tmp_path / "absent").read()
 
 
+async def test_a_folder_that_may_be_missing_is_empty_until_it_is_there(tmp_path: Path) -> None:
+    source = FolderSource(tmp_path / "later", optional=True)
+    assert await source.read() == ()
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "a.rego").write_text("package a")
+    assert len(await source.read()) == 1
+
+
 async def test_a_binary_file_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.rego").write_bytes(b"package a\n\xff\xfe")
     with pytest.raises(SourceError, match=r"a\.rego:2: not UTF-8 text"):
