@@ -2,9 +2,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from webhook.cli.main import gradate, main
+from webhook.cli.main import COMMANDS, gradate, main
 from webhook.telemetry.process import product_version
 
 GRADATE = Path(sys.executable).with_name("gradate")
@@ -18,7 +19,11 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int
 
 
 def test_every_command_explains_itself_in_a_sentence() -> None:
-    for name, command in gradate.commands.items():
+    context = click.Context(gradate)
+    assert "serve" in COMMANDS
+    for name in COMMANDS:
+        command = gradate.get_command(context, name)
+        assert command is not None
         assert command.get_short_help_str(), name
 
 
