@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.local_server import ROOT, LocalServer, issue_certificates, serve_gradate
-from webhook.cli.main import gradate
+from webhook.cli.main import COMMANDS
 from webhook.settings.loader import load_settings
 
 README = (ROOT / "README.md").read_text()
@@ -86,7 +86,7 @@ def test_every_other_command_of_readme_does_its_work(checkout: Path, server: Loc
 def test_every_command_that_readme_names_exists() -> None:
     named = set(re.findall(r"`gradate ([a-z-]+)", README))
     assert named
-    assert named <= gradate.commands.keys()
+    assert named <= COMMANDS.keys()
 
 
 def test_every_make_target_that_readme_names_exists() -> None:
