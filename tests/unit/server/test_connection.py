@@ -136,7 +136,13 @@ async def test_what_was_read_is_freed_without_the_garbage_collector(
         gc.collect()
         gc.disable()
         try:
-            for request in (refused, refused[:-4900], refused[:40], post(b"{", "/nowhere"), post(review_body())):
+            for request in (
+                refused,
+                refused[:-4900],
+                refused[:40],
+                post(b"{", "/nowhere"),
+                post(review_body()),
+            ):
                 async with running.client() as client:
                     client.writer.write(request)
                     await asyncio.sleep(0.02)
