@@ -31,8 +31,8 @@ def _check_node(node: RuleNode[ResolvedRule], findings: Findings) -> None:
             findings.mistype(f"rule {name} conflicts with [{' '.join(sorted(below))}]", first.location)
             return
     shapes = {(rule.is_set, rule.arity or 0) for rule in node.rules}
-    single = [rule for rule in node.rules if not rule.is_set and not rule.keys]
-    if len(shapes) > 1 or 0 < len(single) < len(node.rules):
+    whole = [rule for rule in node.rules if not rule.keys]
+    if len(shapes) > 1 or 0 < len(whole) < len(node.rules):
         findings.mistype(f"conflicting rules {name} found", first.location)
         return
     defaults = [rule for rule in node.rules if rule.default]

@@ -30,7 +30,14 @@ from webhook.rego.resolve.replacements import Replacements
 from webhook.rego.resolve.resolution import Resolution
 from webhook.rego.resolve.safety import Safety
 from webhook.rego.resolve.scopes import NameSource
-from webhook.rego.resolve.shapes import EQUALITY, is_generated, operator_name, plain_term, source_name
+from webhook.rego.resolve.shapes import (
+    EQUALITY,
+    is_generated,
+    is_wildcard,
+    operator_name,
+    plain_term,
+    source_name,
+)
 from webhook.rego.resolve.terms import Surroundings
 from webhook.rego.resolve.typing import TypeCheck
 from webhook.rego.resolve.variables import Mentions
@@ -129,5 +136,10 @@ def _outside_comprehensions(node: Node) -> Iterator[Node]:
 
 
 def _shown(body: list[Expr]) -> dict[str, str]:
-    names = {name for expr in body for name in Mentions(expr).direct if not is_generated(name)}
+    names = {
+        name
+        for expr in body
+        for name in Mentions(expr).direct
+        if not (is_generated(name) or is_wildcard(name))
+    }
     return {source_name(name): name for name in sorted(names)}

@@ -27,7 +27,7 @@ from webhook.rego.ast import (
 from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.operators import INTERNAL_PRINT
-from webhook.rego.resolve.shapes import OWN_NAME_MARK, is_generated, operator_name, plain_term, source_name
+from webhook.rego.resolve.shapes import OWN_NAME_MARK, operator_name, plain_term, source_name
 from webhook.rego.resolve.variables import Mentions, outputs, term_names, yielded_terms
 
 _KEYWORDS = frozenset({"in", "if", "contains", "every"})
@@ -61,13 +61,13 @@ class Safety:
         ordered = self._order(body, set(bound))
         mentioned = set(bound).union(*(Mentions(expr).direct for expr in body))
         for name in sorted(yielded - mentioned):
-            if not is_generated(name):
+            if not name.startswith(OWN_NAME_MARK):
                 self._findings.unsafe(f"var {source_name(name)} is unsafe", location)
         self._report()
         return ordered
 
     def _report(self) -> None:
-        shown = {name: place for name, place in self._unsafe.items() if not is_generated(name)}
+        shown = {name: place for name, place in self._unsafe.items() if not name.startswith(OWN_NAME_MARK)}
         for name, (location, undeclared) in sorted(
             shown.items(), key=lambda item: (item[1][0].row, item[1][0].col, item[0])
         ):
@@ -195,8 +195,7 @@ class Safety:
         names = set().union(*(Mentions(expr).direct for expr in term.body)) - known - self._unsafe.keys()
         for name in sorted(names):
             if not name.startswith(OWN_NAME_MARK):
-                shown = "_" if name.startswith("$") else source_name(name)
-                self._findings.misuse(f"var {shown} is undeclared", term.location)
+                self._findings.misuse(f"var {source_name(name)} is undeclared", term.location)
 
 
 def _is_print(expr: Expr) -> bool:

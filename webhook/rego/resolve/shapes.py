@@ -91,12 +91,19 @@ def plain_term(terms: Term | SomeDecl | SomeIn | Every) -> Term:
 
 
 def is_generated(name: str) -> bool:
-    """Tell whether no source text names this variable: a wildcard or a compiler's own."""
-    return name.startswith(("$", OWN_NAME_MARK))
+    """Tell whether a variable is the compiler's own: nothing in the source stands for it."""
+    return name.startswith(OWN_NAME_MARK)
+
+
+def is_wildcard(name: str) -> bool:
+    """Tell whether a variable is written as `_` in the source; each `_` is a variable of its own."""
+    return name.startswith("$")
 
 
 def source_name(name: str) -> str:
     """Give the name under which the author knows a variable, or OPA's way to show one of the compiler's own."""
+    if is_wildcard(name):
+        return "_"
     known, _, number = name.partition(OWN_NAME_MARK)
     return known or f"__local{number}__"
 

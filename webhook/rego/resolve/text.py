@@ -51,7 +51,7 @@ def kind_name(term: Term) -> str:
 def term_text(term: Term) -> str:
     """Write a term; bodies of comprehensions are left out."""
     if isinstance(term, Var):
-        return "_" if term.is_wildcard else source_name(term.name)
+        return source_name(term.name)
     if isinstance(term, Ref):
         return term_text(term.head) + "".join(map(_segment_text, term.path))
     if isinstance(term, Call):

@@ -108,8 +108,9 @@ class _BodyCheck:
         types = [self._environment.type_of(term) for term in yielded_terms(closure)]
         self._environment.pop()
         made: Type | None = None
-        if len(self._findings) == before and all(type_ is not None for type_ in types):
-            made = _closure_type(closure, [type_ for type_ in types if type_ is not None])
+        if len(self._findings) == before:
+            # A parameter that stands in no statement may be anything.
+            made = _closure_type(closure, [ANY if type_ is None else type_ for type_ in types])
         self._environment.closures[id(closure)] = made
 
     def _every_references(self, body: Body) -> None:

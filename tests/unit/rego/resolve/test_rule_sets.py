@@ -12,6 +12,7 @@ from tests.support.compiled_rego import errors_in, errors_of
         ("p := 1\np(x) := x", "conflicting rules data.test.p found"),
         ("p(x) := x\np(x, y) := x", "conflicting rules data.test.p found"),
         ("p := 1\np[x] := 2 if x := 1", "conflicting rules data.test.p found"),
+        ("p contains 1\np[x] contains 2 if x := 1", "conflicting rules data.test.p found"),
         ("p.q := 1\np.q.r := 2", "rule data.test.p.q conflicts with [data.test.p.q.r]"),
         ("p contains 1\np.q.r := 2", "rule data.test.p conflicts with [data.test.p.q.r]"),
         ("p(x) := x\np.q := 2", "rule data.test.p conflicts with [data.test.p.q]"),

@@ -37,10 +37,13 @@ def test_a_match_of_types_that_exclude_each_other_is_an_error(match: str) -> Non
         '[1, x] = [y, "a"]; x != y',
         '1 in {"a"}',
         '{"a", 1}[_] == 1',
+        "f(1) == [1]",
     ],
 )
 def test_a_match_that_could_succeed_is_none(body: str) -> None:
-    assert errors_in(f'p if {{ {body} }}\nq := "a" if input.x\nq := 1 if not input.x') == []
+    others = 'q := "a" if input.x\nq := 1 if not input.x\nf(x) := [x | some y in input.ys]'
+
+    assert errors_in(f"p if {{ {body} }}\n{others}") == []
 
 
 @pytest.mark.parametrize(
