@@ -55,6 +55,8 @@ def head_of(expression: Expr) -> WrittenHead | str:
     if isinstance(terms, Every):
         return "expression cannot be used for rule head"
     if isinstance(terms, Call) and terms.name in _ASSIGNMENTS:
+        if len(terms.args) != 2:
+            return "assignment requires two operands"
         target, value = terms.args
         return _head(expression.location, target, value, assign=terms.name == "assign")
     if isinstance(terms, Call):

@@ -17,6 +17,8 @@ from webhook.rego.ast import (
     Expr,
     Object,
     Ref,
+    SomeDecl,
+    SomeIn,
     Term,
     Var,
     With,
@@ -25,8 +27,8 @@ from webhook.rego.builtins.registry import BUILTINS
 from webhook.rego.errors import Location
 from webhook.rego.plan.documents import Documents, is_function
 from webhook.rego.plan.functions import FunctionTable, Node
+from webhook.rego.plan.hoisting import Hoisting, is_self_bound
 from webhook.rego.plan.mocks import ConstantMock, FunctionMock, Mock, Mocks, VariableMock
-from webhook.rego.plan.negation import Hoisting
 from webhook.rego.plan.solutions import Solutions
 from webhook.rego.plan.terms import Terms
 from webhook.rego.plan.writer import Writer
@@ -92,12 +94,26 @@ class Bodies:
             self._negation(expr)
         elif expr.replacements:
             self._replacing(expr)
-        elif isinstance(expr.terms, Call):
-            self._call(expr.terms)
         elif isinstance(expr.terms, Every):
             self._every(expr.terms)
         else:
-            self._holds(self.terms.evaluate(plain_term(expr.terms)))
+            self._positive(self._enumerated_first(expr).terms)
+
+    def _positive(self, terms: Term | SomeDecl | SomeIn | Every) -> None:
+        if isinstance(terms, Call):
+            self._call(terms)
+        else:
+            self._holds(self.terms.evaluate(plain_term(terms)))
+
+    def _enumerated_first(self, expr: Expr) -> Expr:
+        """Plan what binds a variable that stands beside it in the same statement, as `[i, input.xs[i]]` does."""
+        if not is_self_bound(expr, self.terms.bound.keys()):
+            return expr
+        hoisting = Hoisting(self._writer.local())
+        hoisted = hoisting.statement(expr)
+        for made in hoisting.made:
+            self.statement(made)
+        return hoisted
 
     def _holds(self, operand: ir.Operand) -> None:
         if isinstance(operand, ir.Constant) and operand.value is not False:

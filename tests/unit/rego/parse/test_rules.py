@@ -214,6 +214,7 @@ def test_a_function_without_value_and_body_is_true(version: VersionChoice) -> No
         ("input", "refs cannot be used for rule head"),
         ('startswith(x, "a")', "rule name conflicts with built-in function"),
         ("f()", "rule argument list must take at least one argument"),
+        ("eq(1)", "assignment requires two operands"),
         ('p ["x"] := 1', "var cannot be used for rule name"),
         ("default 1", "unexpected default keyword"),
         ("p := 1 with x", "unexpected eof token: expected as keyword"),

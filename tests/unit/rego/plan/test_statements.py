@@ -193,3 +193,30 @@ def test_long_bodies_and_rule_sets_need_no_deep_stack() -> None:
     body = "\n".join(f"x{index} := input.xs[0] + {index}" for index in range(800))
 
     assert answer(f"package test\np := x799 if {{\n{body}\n}}", document=DOCUMENT) == 800
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        ("[i, input.xs[i]]", [[0, 1], [1, 2], [2, 3]]),
+        ("i + input.xs[i]", [1, 3, 5]),
+        ('sprintf("%v=%v", [k, input.o[k]])', ["a=1", "b=2"]),
+        ("f(i, input.xs[i])", [1, 3, 5]),
+        ("{i: input.xs[i]}", [{"0": 1}, {"1": 2}, {"2": 3}]),
+        ("{input.xs[i]: i}", [{"1": 0}, {"2": 1}, {"3": 2}]),
+        ("[[i], {input.xs[i]}]", [[[0], [1]], [[1], [2]], [[2], [3]]]),
+        ("[i, data.test.q[i]]", [["x", 5]]),
+        ("[i, input.deep[i].k[j], j]", [[0, 5, 0]]),
+    ],
+)
+def test_a_reference_binds_what_stands_before_it_in_the_same_statement(term: str, expected: Any) -> None:
+    rules = f'p := [x | x := {term}]\nf(x, y) := x + y\nq["x"] := 5'
+
+    assert ask(rules) == expected
+    assert ask(f'p contains {term}\nf(x, y) := x + y\nq["x"] := 5') == expected
+
+
+def test_a_comparison_binds_by_the_references_in_it() -> None:
+    assert ask("p := [i | i < input.xs[i]]") == [0, 1, 2]
+    assert ask("p := [i | i, input.xs[i] in {0: 1, 1: 5, 2: 3}]") == [0, 2]
+    assert ask("p := [i | f(i, input.xs[i]) with input.xs as [0, 5]]\nf(x, y) if x == y") == [0]

@@ -1,10 +1,13 @@
-"""Takes out of a negated statement what OPA evaluates before it.
+"""Takes out of a statement what OPA evaluates before it.
 
-References and comprehensions that are arguments of a negated call, and references within references, are evaluated
-first: when one is undefined, the body is, and `not` never comes to be asked.
+References and comprehensions that are arguments of a call, and references within references, are evaluated first. It
+matters in two places: before a negated statement, where an undefined argument makes the body undefined and `not` never
+comes to be asked; and in `f(i, input.xs[i])`, where the reference binds what stands before it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from webhook.rego.ast import (
     Array,
@@ -15,6 +18,7 @@ from webhook.rego.ast import (
     Object,
     Ref,
     Set,
+    String,
     Term,
     Var,
     With,
@@ -24,11 +28,38 @@ from webhook.rego.resolve.shapes import EQUALITY, OWN_NAME_MARK, SCALARS, operat
 _EQUALITIES = ("eq", "equal")
 
 
+def is_self_bound(expr: Expr, bound: Collection[str]) -> bool:
+    """Tell whether a reference in a statement binds a variable that stands beside it, as in `[i, input.xs[i]]`."""
+    beside: set[str] = set()
+    enumerated: set[str] = set()
+    terms = expr.terms
+    for term in terms.args if isinstance(terms, Call) else (plain_term(terms),):
+        _sort_names(term, beside, enumerated)
+    return any(name not in bound for name in beside & enumerated)
+
+
+def _sort_names(term: Term, beside: set[str], enumerated: set[str]) -> None:
+    """Collect the variables of a term: those that references enumerate, and all others."""
+    if isinstance(term, Var):
+        beside.add(term.name)
+    elif isinstance(term, Ref):
+        for part in term.path:
+            if not isinstance(part, String):
+                _sort_names(part, enumerated, enumerated)
+    elif isinstance(term, Array | Set):
+        for item in term.items:
+            _sort_names(item, beside, enumerated)
+    elif isinstance(term, Object):
+        for key, value in term.items:
+            _sort_names(key, beside, enumerated)
+            _sort_names(value, beside, enumerated)
+
+
 class Hoisting:
-    """Rewrites one negated statement; `made` are the statements to be evaluated before it."""
+    """Rewrites one statement; `made` are the statements to be evaluated before it."""
 
     def __init__(self, mark: int) -> None:
-        """Take a number that no other negated statement of the same function has."""
+        """Take a number that no other rewritten statement of the same function has."""
         self._mark = mark
         self.made: list[Expr] = []
         self._replacements: tuple[With, ...] = ()
