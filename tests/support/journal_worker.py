@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.clocks import SystemClock
 from tests.support.flows import HeldSnapshot, MemoryObserver
-from tests.support.rehearsal import denying, deployment, rolling_out, versions
+from tests.support.rehearsal import TIRELESS, denying, deployment, rolling_out, versions
 from tests.support.reviews import review_of
 from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal, JournalLimits
@@ -39,7 +39,9 @@ def name_of(number: int) -> str:
 async def work(path: Path, replica: str, first: int) -> None:
     clock = SystemClock()
     store = SqliteStore(SqliteOptions(path, busy_seconds=30))
-    journal = Journal(store, clock, MemoryObserver(), replica, JournalLimits(flush_seconds=FLUSH_SECONDS))
+    journal = Journal(
+        store, clock, MemoryObserver(), replica, JournalLimits(flush_seconds=FLUSH_SECONDS, pace=TIRELESS)
+    )
     rollout = rolling_out(Mode.SHADOW)
     old, new = versions()
     route = route_of(rollout.stable, rollout)

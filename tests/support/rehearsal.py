@@ -16,6 +16,7 @@ from webhook.decision.decision import Decision
 from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal, JournalLimits
 from webhook.flows.judging import DecisionRules
+from webhook.flows.pace import PaceLimits
 from webhook.policy.metadata import EnforcementAction
 from webhook.policy.version import Digest, PolicyVersion
 from webhook.ports.evaluator import Evaluation, EvaluationFailure, Purpose
@@ -32,6 +33,8 @@ OLD, NEW = "sha256:old", "sha256:new"
 POLICY = "credential-env"
 FAR_NS = 10**18
 HOUR_NS = 3600 * 10**9
+TIRELESS = PaceLimits(least_share=1, urgent_share=1, stop_seconds=0)
+"""For a journal on a machine that may be busy with other tests."""
 Outputs = Mapping[str, Sequence[object]]
 
 
@@ -112,6 +115,7 @@ class Rehearsal:
         self.clock = FakeClock()
         self.store = store or MemoryStore()
         self.observer = MemoryObserver()
+        limits = replace(limits or JournalLimits(), pace=TIRELESS)
         self.journal = Journal(self.store, self.clock, self.observer, replica, limits)
         rollout = rolling_out(mode, stable=None if old is None else OLD)
         route = route_of(rollout.stable, rollout)

@@ -97,8 +97,8 @@ class Review(msgspec.Struct, frozen=True):
     request: AdmissionRequest
     document: dict[str, Any]
     """The raw request as it was sent, which policies see; shares all its parts with `request`."""
-    size_bytes: int = 0
-    """Length of the body that it was decoded from: what keeping it in memory costs, several times over."""
+    body: bytes = b""
+    """What it was decoded from: keeping that takes an eighth of the memory, and nothing of the garbage collector."""
 
 
 def decode_review(body: bytes) -> Review:
@@ -119,7 +119,7 @@ def decode_review(body: bytes) -> Review:
     except msgspec.ValidationError as error:
         raise _name_field(str(error)) from error
     _check_request(request)
-    return Review(request, document, len(body))
+    return Review(request, document, body)
 
 
 def _decode_json(body: bytes) -> object:

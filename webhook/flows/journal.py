@@ -10,7 +10,9 @@ whose finding cannot be kept is not counted, so evidence gets smaller and never 
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from webhook.decision.verdict import PolicyVerdict
 from webhook.flows.divergence import Divergence, compare, diverges, is_clean_trial, make_sample
@@ -21,14 +23,13 @@ from webhook.flows.recency import RecentSet
 from webhook.flows.signals import Signals
 from webhook.flows.tally import Tallies
 from webhook.flows.trial import Contender, Trial
-from webhook.flows.waiting import TrialQueue
+from webhook.flows.waiting import TrialQueue, WaitingTrial
 from webhook.ports.clock import Clock
 from webhook.ports.observer import Fix, JournalReport, Observer
 from webhook.ports.store import Store, StoreError
 from webhook.rollout.duration import MILLISECOND_NS, MINUTE_NS, SECOND_NS
 from webhook.rollout.finding import Finding, FindingId, FindingKind, finding_id
 from webhook.rollout.policy_exception import ExceptionId
-from webhook.rollout.strategy import Mode
 
 _MARKED_EXCEPTIONS = 4_096
 _RELEARN_NS = 5 * MINUTE_NS
@@ -42,8 +43,8 @@ class JournalLimits:
     """Trials that wait for a shadow evaluation: the first thing that is shed."""
     settled_trials: int = 2_048
     """Trials that need none, or whose user was told of a violation."""
-    queue_bytes: int = 2 * 1024 * 1024
-    """Bodies that the requests of each queue came from; decoded they take about eight times as much."""
+    queue_bytes: int = 8 * 1024 * 1024
+    """Bodies of the requests in each of the two queues, all together."""
     evaluation_ns: int = 100 * MILLISECOND_NS
     """Longest a shadow evaluation may take; one in process holds up the loop meanwhile."""
     flush_seconds: float = 1.0
@@ -97,9 +98,11 @@ class Journal:
     def offer(self, trial: Trial) -> None:
         """Take a trial, or shed it and count that."""
         queue = self._settled if _is_settled(trial) else self._open
-        if self._pending.is_full or not queue.put(trial, self._clock.now_ns()):
+        if self._pending.is_full or not queue.has_room(trial):
             self._drop(trial)
-        elif self._idle:
+            return
+        queue.put(trial, self._clock.now_ns())
+        if self._idle:
             self._idle = False
             self._awake.set()
 
@@ -128,11 +131,12 @@ class Journal:
     async def aclose(self) -> None:
         """Write what is known, for at most a few seconds; to be called after `run` was cancelled."""
         while len(self._open):
-            self._drop(self._open.take()[0])
+            self._drop(self._open.oldest)
+            self._open.remove_oldest()
         try:
             async with asyncio.timeout(self._limits.farewell_seconds):
                 while len(self._settled):
-                    await self._take(*self._settled.take())
+                    await self._take_oldest(self._settled, _go_on)
                 await self.flush()
         except TimeoutError:
             self._fail("it did not answer before this process had to end")
@@ -163,24 +167,36 @@ class Journal:
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 self._pace.resume()
-            queue = self._settled if len(self._settled) else self._open
-            await self._take(*queue.take())
-            await self._pace.step_aside()
+            if len(self._settled):
+                await self._take_oldest(self._settled, partial(self._pace.step_aside, urgent=True))
+            else:
+                await self._take_oldest(self._open, self._pace.step_aside)
 
-    async def _take(self, trial: Trial, at_ns: int) -> None:
-        if _is_malformed(trial):
-            return
+    async def _take_oldest(self, queue: TrialQueue, step_aside: Callable[[], Awaitable[None]]) -> None:
+        """Take the trial whose turn it is; when this is cancelled, it is still its turn."""
+        waiting = queue.oldest
         try:
-            candidate = await self._judge(trial, trial.candidate)
-            stable = await self._judge(trial, trial.stable)
+            await self._take(waiting, step_aside)
         except Exception:
             # A fault of ours, not of the policy; it is told where background work is watched.
-            self._drop(trial)
+            self._drop(waiting)
+            queue.remove_oldest()
             raise
-        if self._pending.is_full or _came_too_late(candidate) or _came_too_late(stable):
-            self._drop(trial)
+        queue.remove_oldest()
+        await step_aside()
+
+    async def _take(self, waiting: WaitingTrial, step_aside: Callable[[], Awaitable[None]]) -> None:
+        trial = waiting.open()
+        if _is_malformed(trial):
             return
-        self._count(trial, candidate, stable, at_ns)
+        await step_aside()
+        candidate = await self._judge(trial, trial.candidate)
+        stable = await self._judge(trial, trial.stable)
+        await step_aside()
+        if self._pending.is_full or _came_too_late(candidate) or _came_too_late(stable):
+            self._drop(waiting)
+            return
+        self._count(trial, candidate, stable, waiting.at_ns)
         if self._pending.is_large:
             self._hurry.set()
 
@@ -204,9 +220,8 @@ class Journal:
         if stable is not None:
             self._tallies.of(stable.digest, mode).count(stable)
         if candidate is not None:
-            tally = self._tallies.of(rollout.candidate, mode)
+            tally = self._tallies.of_candidate(rollout, mode)
             tally.count(candidate, diverges=diverges(divergences))
-            self._report.trials[rollout.policy, rollout.version, mode] += 1
         raised = [self._raise(trial, divergence, candidate, stable, at_ns) for divergence in divergences]
         if raised and candidate is not None and candidate.violates:
             self._signals.note_dispute(case, raised, at_ns)
@@ -244,10 +259,8 @@ class Journal:
         self._report.findings[rollout.policy, rollout.version, divergence.kind] += 1
         return identity
 
-    def _drop(self, trial: Trial) -> None:
-        rollout = trial.rollout
-        self._tallies.of(rollout.candidate, trial.mode).drop()
-        self._report.dropped[rollout.policy, rollout.version] += 1
+    def _drop(self, trial: Trial | WaitingTrial) -> None:
+        self._tallies.of_candidate(trial.rollout, trial.mode).drop()
 
     # Batches
 
@@ -303,10 +316,11 @@ class Journal:
         oldest_ns = min((arrival for arrival in arrivals if arrival is not None), default=None)
         lag_ns = 0 if oldest_ns is None else max(self._clock.now_ns() - oldest_ns, 0)
         report, self._report = self._report, _Report()
+        progress = self._tallies.take_progress()
         self._observer.journal_reported(
             JournalReport(
-                trials=report.trials,
-                dropped=report.dropped,
+                trials={key: moved.evaluations for key, moved in progress.items() if moved.evaluations},
+                dropped={key: moved.dropped for key, moved in progress.items() if moved.dropped},
                 findings=report.findings,
                 fixes=tuple(report.fixes),
                 flushes=report.flushes,
@@ -322,12 +336,14 @@ class Journal:
 class _Report:
     """What is told at the next report."""
 
-    trials: Counter[tuple[str, str, Mode]] = field(default_factory=Counter)
-    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     findings: Counter[tuple[str, str, FindingKind]] = field(default_factory=Counter)
     fixes: list[Fix] = field(default_factory=list)
     flushes: int = 0
     failed_flushes: int = 0
+
+
+async def _go_on() -> None:
+    """Do not step aside: nobody is served any more."""
 
 
 def _is_settled(trial: Trial) -> bool:

@@ -35,10 +35,11 @@ class DecisionRules:
 class Case:
     """One request under judgement: what its policies share, made when it is first needed."""
 
-    __slots__ = ("_documents", "_owner", "_workload", "judge", "review", "shape_problem", "view")
+    __slots__ = ("_documents", "_owner", "_workload", "judge", "review", "rules", "shape_problem", "view")
 
     def __init__(self, review: Review, rules: DecisionRules) -> None:
         self.review = review
+        self.rules = rules
         found = find_pod(review.request)
         self.view: PodView | None = found if isinstance(found, PodView) else None
         self.shape_problem: ShapeProblem | None = found if isinstance(found, ShapeProblem) else None

@@ -1,8 +1,8 @@
 """Pace: how fast background work may go on a loop that answers requests.
 
-The signal is what a request would feel: how long the loop takes to come back to somebody who stepped aside once. On
-an idle loop that is microseconds, and work goes on at once. On a busy one every slice is followed by a rest of many
-times its length, so that the work gets a small share; on one that is overloaded the work stops for a while.
+Two signals, both of what a request would feel. How much of the time the thread computes for others: the busier it
+is, the smaller the share that the work gets, so that few requests ever meet it. And how late the loop comes back to
+somebody who stepped aside: on a loop that is overloaded, or starved by other processes, the work stops for a while.
 """
 
 import asyncio
@@ -18,53 +18,88 @@ from webhook.rollout.duration import MILLISECOND_NS, SECOND_NS
 class PaceLimits:
     """What counts as busy, and what follows."""
 
+    busy_share: float = 0.3
+    """A thread that computes for others this much of its time is busy; up to there the work's share falls evenly."""
+    least_share: float = 0.01
+    """What the work gets of a busy thread's time."""
+    urgent_share: float = 0.1
+    """What work gets that should not be put off."""
     prompt_ns: int = MILLISECOND_NS
-    """A loop that is back within this is idle; a slice that computes for longer is itself a burden."""
+    """A loop that is back only after this is busy, too; a slice that computes for longer is itself a burden."""
     late_ns: int = 50 * MILLISECOND_NS
     """A loop that is back only after this is overloaded."""
-    rest_factor: int = 19
-    """Length of a rest on a busy loop, in slices: the work gets a twentieth of the time."""
     stop_seconds: float = 0.1
     """Length of a rest on an overloaded loop."""
-    longest_rest_seconds: float = 2.0
+    longest_rest_seconds: float = 4.0
+    window_ns: int = 100 * MILLISECOND_NS
+    """How far back the computing is looked at."""
 
 
 class Pace:
     """Steps aside after each slice of work."""
 
-    __slots__ = ("_clock", "_computed_ns", "_limits", "_resumed_ns")
+    __slots__ = ("_clock", "_computed_ns", "_limits", "_looked", "_others_ns", "_resumed_ns", "_wall_ns")
 
     def __init__(
         self, clock: Clock, limits: PaceLimits, computed_ns: Callable[[], int] = time.thread_time_ns
     ) -> None:
-        """Take a clock for the loop, and one that tells how long this thread has computed.
-
-        Who waits, for another process or for the processor, is no burden to the loop.
-        """
+        """Take a clock, and another one that tells how long this thread has computed."""
         self._clock = clock
         self._limits = limits
         self._computed_ns = computed_ns
         self._resumed_ns = computed_ns()
+        self._looked = (clock.monotonic_ns(), self._resumed_ns)
+        self._others_ns = 0.0
+        self._wall_ns = 0.0
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the time for which the thread computed for others lately."""
+        return min(self._others_ns / self._wall_ns, 1.0) if self._wall_ns else 0.0
 
     def resume(self) -> None:
         """Begin a slice after a pause of the worker's own."""
         self._resumed_ns = self._computed_ns()
 
-    async def step_aside(self) -> None:
+    async def step_aside(self, *, urgent: bool = False) -> None:
         """Let everybody else go first, for as long as they need, and begin the next slice."""
-        spent_ns = self._computed_ns() - self._resumed_ns
         left_ns = self._clock.monotonic_ns()
+        spent_ns = self._computed_ns() - self._resumed_ns
         await asyncio.sleep(0)
-        rest_seconds = self.rest_seconds(spent_ns, self._clock.monotonic_ns() - left_ns)
+        now_ns = self._clock.monotonic_ns()
+        self._look(now_ns, spent_ns)
+        rest_seconds = self.rest_seconds(spent_ns, now_ns - left_ns, self.utilisation, urgent=urgent)
         if rest_seconds:
             await asyncio.sleep(rest_seconds)
         self.resume()
 
-    def rest_seconds(self, spent_ns: int, waited_ns: int) -> float:
-        """Give the length of the rest after a slice when the loop took this long to come back."""
+    def rest_seconds(
+        self, spent_ns: int, waited_ns: int, utilisation: float, *, urgent: bool = False
+    ) -> float:
+        """Give the length of the rest after a slice.
+
+        Args:
+            spent_ns: computed in the slice.
+            waited_ns: until the loop came back.
+            utilisation: as the property.
+            urgent: whether the work should not be put off.
+
+        """
         limits = self._limits
-        if waited_ns > limits.late_ns:
+        if waited_ns > limits.late_ns and not urgent:
             return limits.stop_seconds
+        least = limits.urgent_share if urgent else limits.least_share
+        share = max(1 - utilisation / limits.busy_share, least)
         if waited_ns > limits.prompt_ns or spent_ns > limits.prompt_ns:
-            return min(spent_ns * limits.rest_factor / SECOND_NS, limits.longest_rest_seconds)
-        return 0.0
+            share = least
+        return min(spent_ns * (1 / share - 1) / SECOND_NS, limits.longest_rest_seconds)
+
+    def _look(self, now_ns: int, spent_ns: int) -> None:
+        computed_ns = self._computed_ns()
+        then_ns, before_ns = self._looked
+        self._looked = (now_ns, computed_ns)
+        self._wall_ns += now_ns - then_ns
+        self._others_ns += max(computed_ns - before_ns - spent_ns, 0)
+        if self._wall_ns > self._limits.window_ns:
+            self._others_ns *= self._limits.window_ns / self._wall_ns
+            self._wall_ns = self._limits.window_ns

@@ -5,23 +5,46 @@ queues or stores.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from webhook.decision.verdict import PolicyVerdict
 from webhook.rollout.evidence import Counters
 from webhook.rollout.histogram import BOUNDS_NS, bucket_of, histogram_from
+from webhook.rollout.life import Rollout
 from webhook.rollout.strategy import Mode
 
 TallyKey: TypeAlias = tuple[str, Mode]
 """A version's digest, and the mode under which it was evaluated."""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a tally counted since it was last asked."""
+
+    evaluations: int
+    dropped: int
+
+
 class Tally:
     """The counts of one version in one mode."""
 
-    __slots__ = ("_buckets", "_denials", "_divergences", "_dropped", "_errors", "_evaluations", "changed")
+    __slots__ = (
+        "_buckets",
+        "_denials",
+        "_divergences",
+        "_dropped",
+        "_errors",
+        "_evaluations",
+        "_told",
+        "changed",
+        "label",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, label: tuple[str, str] | None = None) -> None:
+        """Take the names of policy and version, if this is a candidate's."""
+        self.label = label
+        self._told = (0, 0)
         self._evaluations = 0
         self._denials = 0
         self._divergences = 0
@@ -44,6 +67,11 @@ class Tally:
         """Count an evaluation that was never made."""
         self._dropped += 1
         self.changed = True
+
+    def take_progress(self) -> Progress:
+        """Give what was counted since the last time."""
+        told, self._told = self._told, (self._evaluations, self._dropped)
+        return Progress(self._evaluations - told[0], self._dropped - told[1])
 
     def counters(self) -> Counters:
         """Give the counts as they stand."""
@@ -71,6 +99,22 @@ class Tallies:
         if tally is None:
             tally = self._tallies[version, mode] = Tally()
         return tally
+
+    def of_candidate(self, rollout: Rollout, mode: Mode) -> Tally:
+        """Give the tally of a rollout's candidate."""
+        tally = self._tallies.get((rollout.candidate, mode))
+        if tally is None or tally.label is None:
+            tally = self.of(rollout.candidate, mode)
+            tally.label = (rollout.policy, rollout.version)
+        return tally
+
+    def take_progress(self) -> Mapping[tuple[str, str, Mode], Progress]:
+        """Give what was counted of candidates since the last time, by policy, version and mode."""
+        return {
+            (*tally.label, mode): tally.take_progress()
+            for (_, mode), tally in self._tallies.items()
+            if tally.label is not None
+        }
 
     def take_changed(self) -> Mapping[TallyKey, Counters]:
         """Give the counts of those that changed since the last time."""

@@ -1,8 +1,9 @@
 """A trial: one request as evidence for or against a candidate, on its way from the answer to the journal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from webhook.decision.verdict import PolicyVerdict
 from webhook.flows.judging import Case
@@ -13,8 +14,7 @@ from webhook.rollout.policy_exception import PolicyException
 from webhook.rollout.strategy import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Contender:
+class Contender(msgspec.Struct, frozen=True, gc=False):
     """One of the two versions in a trial."""
 
     loaded: LoadedVersion
@@ -23,8 +23,7 @@ class Contender:
     """None when it is still to be evaluated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True, gc=False):
     """What is known of one request when its answer is given."""
 
     rollout: Rollout

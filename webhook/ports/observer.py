@@ -28,8 +28,8 @@ class JournalReport:
 
     trials: Mapping[tuple[str, str, Mode], int] = field(default_factory=dict)
     """Evaluations of a candidate that became evidence, by policy, version and mode."""
-    dropped: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Trials that were shed, by policy and version."""
+    dropped: Mapping[tuple[str, str, Mode], int] = field(default_factory=dict)
+    """Trials that were shed, by policy, version and mode."""
     findings: Mapping[tuple[str, str, FindingKind], int] = field(default_factory=dict)
     """Findings raised, repeated ones included, by policy, version and kind."""
     fixes: Sequence[Fix] = ()

@@ -28,8 +28,8 @@ def count_journal(metrics: Metrics, report: JournalReport) -> None:
     """Add a journal's report."""
     for (policy, version, mode), count in report.trials.items():
         metrics.count(vocabulary.TRIALS, (policy, version, mode.value), count)
-    for labels, count in report.dropped.items():
-        metrics.count(vocabulary.TRIALS_DROPPED, labels, count)
+    for (policy, version, mode), count in report.dropped.items():
+        metrics.count(vocabulary.TRIALS_DROPPED, (policy, version, mode.value), count)
     for (policy, version, kind), count in report.findings.items():
         metrics.count(vocabulary.FINDINGS, (policy, version, kind.value), count)
     for fix in report.fixes:

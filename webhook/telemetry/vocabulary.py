@@ -107,7 +107,7 @@ TRIALS = _counter(
     "gradate_trials", "Evaluations of candidates that became evidence.", "policy", "version", "mode"
 )
 TRIALS_DROPPED = _counter(
-    "gradate_trials_dropped", "Trials of candidates given up under load.", "policy", "version"
+    "gradate_trials_dropped", "Trials of candidates given up under load.", "policy", "version", "mode"
 )
 FINDINGS = _counter(
     "gradate_findings", "Findings raised, repeated ones included.", "policy", "version", "kind"

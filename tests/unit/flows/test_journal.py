@@ -299,7 +299,7 @@ async def test_shadow_trials_that_do_not_fit_are_shed_and_counted() -> None:
     seen = await rehearsal.settle()
     assert seen.workloads == 10
     assert (seen.modes[Mode.SHADOW].evaluations, seen.modes[Mode.SHADOW].dropped) == (10, 15)
-    assert rehearsal.observer.reports[-1].dropped == {(POLICY, "1.1.0"): 15}
+    assert rehearsal.observer.reports[-1].dropped == {(POLICY, "1.1.0", Mode.SHADOW): 15}
 
 
 async def test_a_denial_that_a_user_has_heard_of_is_not_shed_with_the_shadow_trials() -> None:

@@ -2,33 +2,79 @@ import asyncio
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.clocks import FakeClock, SystemClock
 from webhook.flows.pace import Pace, PaceLimits
 
 MICROSECOND_NS, MILLISECOND_NS = 1_000, 1_000_000
+SLICE_NS = 60 * MICROSECOND_NS
 PACE = Pace(SystemClock(), PaceLimits())
 
 
-def test_on_an_idle_loop_work_goes_on_at_once() -> None:
-    assert PACE.rest_seconds(60 * MICROSECOND_NS, 20 * MICROSECOND_NS) == 0
+class Thread:
+    """A thread that computes when it is told to, on a clock that it moves."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.computed_ns = 0
+        self.pace = Pace(self.clock, PaceLimits(), lambda: self.computed_ns)
+
+    def compute(self, duration_ns: int) -> None:
+        self.computed_ns += duration_ns
+        self.clock.ticks_ns += duration_ns
+
+    async def work(self, slices: int, others_ns: int, idle_ns: int) -> None:
+        """Work in slices; in between others compute, or nobody."""
+        for _ in range(slices):
+            self.pace.resume()
+            self.compute(SLICE_NS)
+            await self.pace.step_aside()
+            self.compute(others_ns)
+            self.clock.ticks_ns += idle_ns
 
 
-def test_on_a_busy_loop_work_gets_a_twentieth_of_the_time() -> None:
-    rest = PACE.rest_seconds(60 * MICROSECOND_NS, 2 * MILLISECOND_NS)
-    assert rest == pytest.approx(19 * 60e-6)
+def test_on_an_idle_thread_work_goes_on_at_once() -> None:
+    assert PACE.rest_seconds(SLICE_NS, 20 * MICROSECOND_NS, 0.0) == 0
 
 
-def test_a_slice_that_is_itself_a_burden_is_followed_by_a_rest_also_on_an_idle_loop() -> None:
-    assert PACE.rest_seconds(50 * MILLISECOND_NS, 0) == pytest.approx(0.95)
+def test_on_a_busy_thread_work_gets_a_hundredth_of_the_time() -> None:
+    for waited_ns, utilisation in ((0, 0.3), (0, 1.0), (2 * MILLISECOND_NS, 0.0)):
+        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(99 * 60e-6)
+
+
+def test_what_should_not_be_put_off_gets_a_tenth_of_a_busy_thread_and_is_never_stopped() -> None:
+    for waited_ns, utilisation in ((0, 1.0), (60 * MILLISECOND_NS, 0.0)):
+        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation, urgent=True) == pytest.approx(9 * 60e-6)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_busier_the_thread_the_longer_the_rest(one: float, other: float) -> None:
+    lower, higher = sorted((one, other))
+    assert PACE.rest_seconds(SLICE_NS, 0, lower) <= PACE.rest_seconds(SLICE_NS, 0, higher)
+
+
+def test_a_slice_that_is_itself_a_burden_is_followed_by_a_rest_also_on_an_idle_thread() -> None:
+    assert PACE.rest_seconds(20 * MILLISECOND_NS, 0, 0.0) == pytest.approx(1.98)
 
 
 def test_a_rest_ends_however_long_the_slice_was() -> None:
-    assert PACE.rest_seconds(3_600 * 10**9, 0) == 2.0
+    assert PACE.rest_seconds(3_600 * 10**9, 0, 0.0) == 4.0
 
 
 def test_on_an_overloaded_loop_work_stops_for_a_while() -> None:
-    assert PACE.rest_seconds(60 * MICROSECOND_NS, 60 * MILLISECOND_NS) == 0.1
+    assert PACE.rest_seconds(SLICE_NS, 60 * MILLISECOND_NS, 0.0) == 0.1
+
+
+async def test_what_others_compute_is_told_from_the_own_slices_and_from_idling() -> None:
+    thread = Thread()
+    await thread.work(20, others_ns=0, idle_ns=0)
+    assert thread.pace.utilisation == 0
+    await thread.work(50, others_ns=4 * SLICE_NS, idle_ns=5 * SLICE_NS)
+    assert thread.pace.utilisation == pytest.approx(0.4, abs=0.1)
+    await thread.work(5, others_ns=0, idle_ns=10**9)
+    assert thread.pace.utilisation < 0.05
 
 
 async def test_a_loop_that_others_keep_busy_is_felt() -> None:
@@ -39,15 +85,3 @@ async def test_a_loop_that_others_keep_busy_is_felt() -> None:
     began = time.monotonic()
     await PACE.step_aside()
     assert time.monotonic() - began >= 0.15
-
-
-async def test_a_slice_is_as_long_as_it_computed_not_as_it_waited() -> None:
-    computed = iter([0, 50 * MICROSECOND_NS, 50 * MICROSECOND_NS, 10 * MILLISECOND_NS, 10 * MILLISECOND_NS])
-    pace = Pace(FakeClock(), PaceLimits(), lambda: next(computed))
-    began = time.monotonic()
-    await asyncio.sleep(0.01)
-    await pace.step_aside()
-    between = time.monotonic()
-    await pace.step_aside()
-    assert between - began < 0.15
-    assert time.monotonic() - between >= 0.15

@@ -36,7 +36,7 @@ def test_what_a_journal_did_is_counted() -> None:
     metrics = Metrics()
     report = JournalReport(
         trials={(*KEY, Mode.SHADOW): 7},
-        dropped={KEY: 3},
+        dropped={(*KEY, Mode.SHADOW): 3},
         findings={(*KEY, FindingKind.NEWLY_DENIED): 2},
         fixes=[Fix(*KEY, time_to_fix_ns=90 * 10**9)],
         flushes=1,
@@ -49,7 +49,7 @@ def test_what_a_journal_did_is_counted() -> None:
     seen = scrape(metrics)
     of = "policy=credential-env version=1.1.0"
     assert seen[f"gradate_trials_total mode=shadow {of}"] == 14
-    assert seen[f"gradate_trials_dropped_total {of}"] == 6
+    assert seen[f"gradate_trials_dropped_total mode=shadow {of}"] == 6
     assert seen[f"gradate_findings_total kind=newly-denied {of}"] == 4
     assert seen[f"gradate_time_to_fix_seconds_count {of}"] == 2
     assert seen[f"gradate_time_to_fix_seconds_bucket le=60.0 {of}"] == 0
