@@ -107,6 +107,15 @@ def test_a_dispute_puts_the_finding_at_the_head(reviewed: Shop) -> None:
     assert reviewed.run("review", "list", "-o", "json").json["items"][0]["id"] == THIRD
 
 
+def test_a_dispute_that_changes_nothing_says_so(reviewed: Shop) -> None:
+    reviewed.run("rollout", "abort", POLICY)
+    printed = reviewed.run("dispute", THIRD, "--reason", "no secret")
+    assert "note version 1.1.0 was given up" in printed.out
+    assert (
+        reviewed.run("dispute", THIRD, "--reason", "again", "-o", "json").json["finding"]["disputed"] is True
+    )
+
+
 # Walking the queue
 
 
