@@ -191,6 +191,13 @@ def is_never_undefined(statement: ir.Statement) -> bool:
     return all(isinstance(operand, ir.Constant) for operand in reads(statement))
 
 
+def changes_parts(blocks: tuple[ir.Block, ...], usage: Usage) -> bool:
+    """Say whether some collection under construction is changed through a lookup, as several variables in a head do."""
+    return any(
+        isinstance(statement, ir.Dot) and usage.changed[statement.target] for statement in ir.walk(blocks)
+    )
+
+
 class Usage:
     """How often each variable of some blocks is read, set and changed."""
 

@@ -1,4 +1,4 @@
-"""Moves builtin calls out of the loops that repeat them.
+"""Moves builtin calls out of the loops that repeat them, with the lookups that lead to their arguments.
 
 Only calls at the start of a loop's body, which every round makes with the same arguments: so at most the call of a
 loop without rounds is made for nothing. A failure there is not reported, so this is not for strict builtin errors.
@@ -17,6 +17,8 @@ def move_out_of_loops(
     function: ir.Function, usage: dataflow.Usage, builtins: Mapping[str, Builtin]
 ) -> ir.Function:
     """Move calls out of the loops of a function."""
+    if dataflow.changes_parts(function.blocks, usage):
+        return function
     mover = _Mover(usage, builtins)
     return dataflow.with_body(function, [mover.block(block) for block in function.blocks])
 
@@ -46,32 +48,48 @@ class _Mover:
         call gets a block of its own and the loop tests its result.
         """
         inside = dataflow.Usage((loop.block,))
-        varying = inside.set.keys() | inside.reset.keys() | {loop.key, loop.value}
+        varying = inside.set.keys() | inside.reset.keys() | inside.changed.keys() | {loop.key, loop.value}
+        count = self._count_invariant(loop.block, varying)
         moved: list[ir.Statement] = []
         remaining: list[ir.Statement] = []
-        for place, statement in enumerate(loop.block):
-            if isinstance(statement, ir.Call) and self._is_invariant(statement, varying):
-                if may_leave:
-                    moved.append(statement)
-                else:
-                    moved.append(ir.BlockStatement(((statement,),), location=statement.location))
-                    remaining.append(ir.IsDefined(statement.result, location=statement.location))
-                varying.discard(statement.result)
+        for statement in loop.block[:count]:
+            if may_leave:
+                moved.append(statement)
             else:
-                remaining += loop.block[place:]
-                break
+                moved.append(ir.BlockStatement(((statement,),), location=statement.location))
+                remaining += [
+                    ir.IsDefined(target, location=statement.location) for target in dataflow.sets(statement)
+                ]
         if not moved:
             return [loop]
+        remaining += loop.block[count:]
         return [*moved, ir.Scan(loop.source, loop.key, loop.value, tuple(remaining), location=loop.location)]
 
-    def _is_invariant(self, call: ir.Call, varying: set[ir.Local]) -> bool:
+    def _count_invariant(self, block: ir.Block, varying: set[ir.Local]) -> int:
+        """Count the statements at the start of a body that are the same in every round, up to the last call."""
+        count = 0
+        for place, statement in enumerate(block):
+            if isinstance(statement, ir.Call) and self._is_pure(statement):
+                may_move = not {ir.INPUT, ir.DATA} & set(_variables(statement))
+            else:
+                may_move = isinstance(statement, ir.Dot)
+            targets = dataflow.sets(statement)
+            if not may_move or varying.intersection(_variables(statement)) or not self._are_set_once(targets):
+                break
+            varying.difference_update(targets)
+            if isinstance(statement, ir.Call):
+                count = place + 1
+        return count
+
+    def _is_pure(self, call: ir.Call) -> bool:
         builtin = self._builtins.get(call.function)
-        if builtin is None or builtin.needs_context or not builtin.deterministic or builtin.void:
-            return False
-        if not self._usage.is_set_once(call.result):
-            return False
-        return not any(
-            argument in varying or argument in (ir.INPUT, ir.DATA)
-            for argument in call.arguments
-            if not isinstance(argument, ir.Constant)
+        return (
+            builtin is not None and builtin.deterministic and not builtin.needs_context and not builtin.void
         )
+
+    def _are_set_once(self, targets: list[ir.Local]) -> bool:
+        return all(self._usage.is_set_once(target) and not self._usage.changed[target] for target in targets)
+
+
+def _variables(statement: ir.Statement) -> list[ir.Local]:
+    return [operand for operand in dataflow.reads(statement) if not isinstance(operand, ir.Constant)]

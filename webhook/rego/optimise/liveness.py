@@ -75,6 +75,11 @@ def _without_borders(statement: ir.BlockStatement) -> ir.Block:
     blocks = tuple([block for block in statement.blocks if not _does_nothing(block)])
     if not any(map(controlflow.may_leave, blocks)):
         return tuple([inner for block in blocks for inner in block])
+    match blocks:
+        case ((ir.BlockStatement(blocks=((*body, ir.Break(index=1)),)), ir.Break(index=1)),):
+            # OPA's planner writes "one of these, else undefined" so, even when there is only one.
+            if controlflow.escapes(tuple(body)) < 0:
+                return tuple(body)
     if len(blocks) < len(statement.blocks):
         return (ir.BlockStatement(blocks, location=statement.location),)
     return (statement,)

@@ -7,7 +7,15 @@ import pytest
 from tests.support.rego_engines import engines, plan
 from webhook.rego import ir
 from webhook.rego.builtins.registry import BUILTINS
+from webhook.rego.dataflow import Usage
+from webhook.rego.optimise.conditions import recognise
+from webhook.rego.optimise.literals import make_literals
+from webhook.rego.optimise.liveness import remove_unused
+from webhook.rego.optimise.loops import leave_loops
 from webhook.rego.optimise.pipeline import Optimised, optimise
+from webhook.rego.optimise.propagation import propagate
+from webhook.rego.optimise.returns import remove_unset, return_early
+from webhook.rego.program import Program
 from webhook.rego.values import UNDEFINED, Value, format_value
 
 Kind = TypeVar("Kind", bound=ir.Statement)
@@ -187,3 +195,71 @@ def test_a_constant_is_not_changed_by_evaluations() -> None:
     rules = "p[input.k] := v if { v := {`a`: []} }\np.x.y := 1 if input.more"
 
     assert agreed(rules, {"k": "z", "more": True}) == agreed(rules, {"k": "z", "more": True})
+
+
+def test_a_set_is_returned_empty_when_its_only_body_fails() -> None:
+    rules = "p contains `many` if count(input.items) > 2"
+
+    assert agreed(rules, {}) == '[{"result": set()}]'
+    assert agreed(rules, {"items": [1, 2, 3]}) == '[{"result": {"many"}}]'
+
+
+TWO, THREE = ir.Local(2), ir.Local(3)
+
+
+def test_a_choice_of_one_loses_its_borders() -> None:
+    lookup = (ir.Dot(ir.INPUT, ir.Constant("a"), TWO), ir.Break(1))
+    choice = ir.BlockStatement(((ir.BlockStatement((lookup,)), ir.Break(1)),))
+    planned = ir.Function("f", (ir.INPUT, ir.DATA), TWO, ((choice, ir.ReturnLocal(TWO)),))
+
+    result = remove_unused(planned, Usage(planned.blocks, planned.params))
+
+    assert result.blocks == ((ir.Dot(ir.INPUT, ir.Constant("a"), TWO), ir.ReturnLocal(TWO)),)
+
+
+def test_a_reset_before_a_break_is_kept() -> None:
+    block = (ir.ResetLocal(TWO), ir.Break(0))
+    planned = ir.Function(
+        "f", (ir.INPUT, ir.DATA), TWO, ((ir.Dot(ir.INPUT, ir.INPUT, TWO),), block, (ir.ReturnLocal(TWO),))
+    )
+
+    assert block in remove_unused(planned, Usage(planned.blocks, planned.params)).blocks
+
+
+def test_a_literal_keeps_its_place_behind_what_must_come_first() -> None:
+    block = (
+        ir.MakeArray(TWO),
+        ir.ArrayAppend(TWO, ir.Constant(1)),
+        ir.SetAdd(THREE, ir.Constant("effect")),
+        ir.ArrayAppend(TWO, ir.INPUT),
+        ir.ReturnLocal(TWO),
+    )
+    planned = ir.Function("f", (ir.INPUT, ir.DATA), TWO, (block,))
+
+    assert make_literals(planned, Usage(planned.blocks, planned.params)) is planned
+
+
+def test_a_rewrite_that_finds_nothing_gives_the_function_itself() -> None:
+    planned = ir.Function(
+        "f", (ir.INPUT, ir.DATA), TWO, ((ir.Dot(ir.INPUT, ir.Constant("a"), TWO), ir.ReturnLocal(TWO)),)
+    )
+    usage = Usage(planned.blocks, planned.params)
+
+    for rewrite in (remove_unused, make_literals, return_early, remove_unset, recognise, leave_loops):
+        assert rewrite(planned, usage) is planned
+    assert propagate(planned, usage, BUILTINS, {}) is planned
+
+
+def test_a_call_that_is_the_same_in_every_round_moves_out_of_the_loop() -> None:
+    rules = "p if { some x in [`a`, `b`]; contains(upper(input.name), x) }"
+    (loop,) = only(ir.Scan, rules)
+
+    assert not [statement for statement in ir.walk((loop.block,)) if isinstance(statement, ir.Call)]
+    assert only(ir.Call, rules)
+    assert agreed(rules, {"name": 7}) == "[]"
+
+
+def test_a_call_that_could_fail_stays_in_the_loop_under_strict_errors() -> None:
+    policy = plan("package t\np if { some x in input.xs; contains(upper(input.name), x) }", "data.t.p")
+
+    assert Program(policy, strict_builtin_errors=True).query("data.t.p", {"xs": [], "name": 7}) == []
