@@ -21,9 +21,7 @@ def make_literals(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Use literals in a function."""
     if not any(isinstance(statement, _Maker) for statement in ir.walk(function.blocks)):
         return function
-    looked_up = {statement.target for statement in ir.walk(function.blocks) if isinstance(statement, ir.Dot)}
-    may_share = not any(usage.changed[variable] for variable in looked_up)
-    literals = _Literals(usage, may_share=may_share)
+    literals = _Literals(usage, may_share=not dataflow.changes_parts(function.blocks, usage))
     return dataflow.with_body(function, [literals.block(block) for block in function.blocks])
 
 
