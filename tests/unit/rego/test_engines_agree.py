@@ -1,5 +1,6 @@
 """Generated policies through the interpreter and through every kind of compiled code."""
 
+import copy
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, assume, given, settings
@@ -11,7 +12,7 @@ from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.interpret import Interpreter
 from webhook.rego.program import Program
-from webhook.rego.values import Value, format_value
+from webhook.rego.values import Value, equal, format_value
 
 ENTRY_POINT = f"data.{PACKAGE}"
 
@@ -42,6 +43,8 @@ def test_compiled_code_gives_what_the_interpreter_gives(text: str, first: Value,
     programs = [Program(policy), Program(policy, optimise=False), Program(policy, instrument=True)]
 
     for document in (first, second):
+        before = copy.deepcopy(document)
         want = outcome(lambda: interpreter.query(ENTRY_POINT, document))  # noqa: B023 - called at once
         got = [outcome(lambda: program.query(ENTRY_POINT, document)) for program in programs]  # noqa: B023
         assert got == [want] * len(programs)
+        assert equal(document, before)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -256,3 +257,15 @@ def test_everything_is_printed_in_the_order_of_the_elements() -> None:
     )
 
     assert printed[0] == "b"
+
+
+def test_threads_may_evaluate_one_program_at_once() -> None:
+    text = "package t\nimport rego.v1\np contains x if { some x in input.xs; q > 1 }\nq := count([y | some y in input.xs])"
+    compiled = program(text, "data.t.p", "data.t.q")
+    documents = [{"xs": list(range(size))} for size in range(2, 60)]
+    want = [compiled.evaluate(document) for document in documents]
+
+    with ThreadPoolExecutor(4) as pool:
+        got = [list(pool.map(compiled.evaluate, documents)) for _ in range(5)]
+
+    assert got == [want] * 5
