@@ -7,9 +7,13 @@ planned later runs for each element. Must not know the language.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from webhook.rego import ir
-from webhook.rego.errors import Location
+from webhook.rego.errors import COMPILE_ERROR, CompileError, Diagnostic, Location
+
+MOST_LOOPS: Final = 100
+"""Loops that may be open at once; what reads plans follows them with Python's own, limited stack."""
 
 
 class Writer:
@@ -33,7 +37,15 @@ class Writer:
         self._block.append(statement)
 
     def loop(self, source: ir.Operand) -> tuple[ir.Local, ir.Local]:
-        """Open a loop over a collection; give the variables of key and value."""
+        """Open a loop over a collection; give the variables of key and value.
+
+        Raises:
+            CompileError: too many loops are open.
+
+        """
+        if len(self._loops) == MOST_LOOPS:
+            message = f"loops nested too deeply: over {MOST_LOOPS}; move some into rules or functions"
+            raise CompileError((Diagnostic(COMPILE_ERROR, message, self.location),))
         key, value = self.local(), self.local()
         self._loops.append((self._block, source, key, value, self.location))
         self._block = []

@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 
 from tests.support.compiled_rego import answer, json_of
+from webhook.rego.ast import Source
+from webhook.rego.compiler import compile_modules
+from webhook.rego.errors import CompileError
+from webhook.rego.plan.writer import MOST_LOOPS
 from webhook.rego.values import UNDEFINED
 
 DOCUMENT = {
@@ -187,6 +191,17 @@ def test_a_rule_that_replaces_part_of_a_package_keeps_the_rest() -> None:
     modules = ["package test\np := x if x := data.lib with data.lib.a as 5", "package lib\na := 1\nb := 2"]
 
     assert json_of(answer(modules)) == {"a": 5, "b": 2}
+
+
+def test_a_body_with_too_many_loops_is_refused_at_the_first_one_too_many() -> None:
+    loops = "\n".join(f"some x{index} in input.xs" for index in range(MOST_LOOPS + 1))
+
+    with pytest.raises(CompileError, match=f"loops nested too deeply: over {MOST_LOOPS}") as refusal:
+        compile_modules(
+            [Source("a.rego", f"package test\np if {{\n{loops}\n}}")], entrypoints=["data.test.p"]
+        )
+
+    assert refusal.value.diagnostics[0].location.row == MOST_LOOPS + 3
 
 
 def test_long_bodies_and_rule_sets_need_no_deep_stack() -> None:
