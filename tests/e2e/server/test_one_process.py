@@ -42,7 +42,7 @@ async def test_probes_metrics_and_log_tell_what_was_served(certificates: Certifi
 async def test_a_signal_fails_readiness_first_finishes_what_is_under_way_and_exits_0(
     certificates: CertificateFolder, number: signal.Signals
 ) -> None:
-    async with server(certificates, drainDelaySeconds=0.3) as running, running.client() as slow:
+    async with server(certificates, drainDelaySeconds=1.5) as running, running.client() as slow:
         slow.writer.write(post(review_body("slow", name="sleep-600")))
         await asyncio.sleep(0.1)
         running.process.send_signal(number)
