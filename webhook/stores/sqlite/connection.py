@@ -125,7 +125,7 @@ def _create_private(path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, options: SqliteOptions) -> None:
-    refuse_foreign(connection)
+    refuse_foreign(connection, options.path)
     connection.create_function("standing_of", 2, _standing_number, deterministic=True)
     connection.execute("PRAGMA foreign_keys = ON")
     if options.read_only:

@@ -5,6 +5,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 from webhook.ports.store import StoreCorrupt, StoreTooNew
 
@@ -85,7 +86,7 @@ MIGRATIONS = (_FIRST,)
 LATEST = len(MIGRATIONS)
 
 
-def refuse_foreign(connection: sqlite3.Connection) -> None:
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a database that is not ours or that a newer release has written; an empty one passes.
 
     Raises:
@@ -96,10 +97,10 @@ def refuse_foreign(connection: sqlite3.Connection) -> None:
     found = _pragma(connection, "application_id")
     version = _pragma(connection, "user_version")
     if found != APPLICATION_ID and _pragma(connection, "schema_version"):
-        raise StoreCorrupt("the file is a database of another program")
+        raise StoreCorrupt(f"{path}: it is a database of another program; name another file with --store")
     if version > LATEST:
         raise StoreTooNew(
-            f"a newer release of Gradate has written it (schema {version}, this release knows {LATEST}); "
+            f"{path}: a newer release of Gradate has written it (schema {version}, this release knows {LATEST}); "
             "start that release, or restore the back-up made before the upgrade"
         )
 

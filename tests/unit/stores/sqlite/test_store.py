@@ -72,7 +72,7 @@ async def test_a_store_of_a_newer_release_is_refused_with_the_reason(path: Path)
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version = {LATEST + 1}")
     connection.close()
-    with pytest.raises(StoreTooNew, match=f"schema {LATEST + 1}, this release knows {LATEST}"):
+    with pytest.raises(StoreTooNew, match=f"{path}: .*schema {LATEST + 1}, this release knows {LATEST}"):
         opened(path)
 
 
@@ -81,7 +81,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -
         connection.execute("CREATE TABLE notes (text)")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(StoreCorrupt, match="another program"):
+    with pytest.raises(StoreCorrupt, match=f"{path}: it is a database of another program; name another file"):
         opened(path)
     assert path.read_bytes() == before
 
