@@ -3,11 +3,13 @@
 Owns plain HTTP for people and machines that operate Gradate. Must not know admission, or where numbers come from.
 """
 
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from webhook.server.address import ListenAddress, address_of, explain
 from webhook.server.answers import ErrorBody, ErrorCode, ErrorEnvelope
@@ -47,7 +49,11 @@ class OperationsListener:
         """Where it listens, with the port that the system chose."""
         application = web.Application(middlewares=[errors_as_json])
         application.add_routes(routes)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GOODBYE_SECONDS)
+        logger = logging.getLogger(__name__)
+        logger.addFilter(_is_ours)
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=_GOODBYE_SECONDS, logger=logger
+        )
 
     async def start(self) -> None:
         """Accept connections.
@@ -65,6 +71,11 @@ class OperationsListener:
     async def stop(self) -> None:
         """Stop, after requests under way are answered."""
         await self._runner.cleanup()
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell a fault of ours from what is no HTTP: that is its sender's, may be without end, and may quote a token."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 @web.middleware

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from webhook.server.address import ListenAddress, bind
@@ -57,3 +58,27 @@ async def test_other_routes_can_be_added_and_errors_are_json() -> None:
         async with session.delete("/api/hello") as response:
             assert (response.status, response.headers["Allow"]) == (405, "GET,HEAD")
             assert (await response.json())["error"]["message"] == "DELETE is not served here; use GET, HEAD"
+
+
+async def test_what_is_no_http_is_not_logged_but_a_fault_of_ours_is(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(_request: web.Request) -> web.Response:
+        raise LookupError("a fault of ours")
+
+    async with operating([web.get("/fail", fail)]) as session:
+        for sent in (
+            b"GET /%b HTTP/1.1\r\n\r\n" % (b"a" * 10_000),
+            b"GET / HTTP/1.1\r\nToken: \0secret\r\n\r\n",
+        ):
+            url = session._base_url
+            assert url is not None
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            writer.write(sent)
+            assert (await reader.readline()).startswith(b"HTTP/1.0 400 ")
+            writer.transport.abort()
+        assert not caplog.records
+        async with session.get("/fail") as response:
+            assert response.status == 500
+            assert "fault" not in await response.text()
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], LookupError)
