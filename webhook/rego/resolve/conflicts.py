@@ -11,7 +11,7 @@ from typing import Any
 from webhook.rego.ast import Module, Rule, String
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.shapes import Path, ResolvedRule, path_text
-from webhook.rego.resolve.text import term_text
+from webhook.rego.resolve.text import segment_text, term_text
 from webhook.rego.resolve.tree import RuleNode
 
 
@@ -23,7 +23,8 @@ def check_conflicts(tree: RuleNode[ResolvedRule], findings: Findings) -> None:
 
 
 def _check_node(node: RuleNode[ResolvedRule], findings: Findings) -> None:
-    name = path_text(node.path)
+    # OPA names the rule that it looked at last.
+    name = path_text(node.path) + "".join(map(segment_text, node.rules[-1].keys))
     first = node.rules[0]
     if node.children and any(not rule.keys for rule in node.rules):
         below = [path_text(child.path) for child in _nearest_rules(node)]

@@ -233,7 +233,7 @@ class TermLowering(ABC):
             return None, (self._metadata(name),)
         args = tuple([self.term(argument, support) for argument in call.args])
         callee = self._around.operators.find(
-            operator, call.location, deprecated_allowed=not self._around.is_v1
+            operator, call.location, deprecated_allowed=not (self._around.is_v1 or self._around.strict)
         )
         if callee is None:
             return None

@@ -53,7 +53,7 @@ def term_text(term: Term) -> str:
     if isinstance(term, Var):
         return source_name(term.name)
     if isinstance(term, Ref):
-        return term_text(term.head) + "".join(map(_segment_text, term.path))
+        return term_text(term.head) + "".join(map(segment_text, term.path))
     if isinstance(term, Call):
         return f"{term_text(term.operator)}({', '.join(map(term_text, term.args))})"
     if isinstance(term, String):
@@ -83,7 +83,8 @@ def _composite_text(term: Term) -> str:
     return '$"…"'
 
 
-def _segment_text(term: Term) -> str:
+def segment_text(term: Term) -> str:
+    """Write a segment of a reference: `.name` or `["any text"]`."""
     if isinstance(term, String) and is_name(term.value):
         return f".{term.value}"
     return f"[{term_text(term)}]"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.compiled_rego import errors_in, errors_of
+from tests.support.compiled_rego import errors_in
 from webhook.rego.resolve.resolution import Options
 
 
@@ -32,8 +32,13 @@ def test_a_variable_that_hides_a_function_is_not_called() -> None:
     ]
 
 
-def test_a_deprecated_builtin_serves_v0() -> None:
-    assert errors_of("package test\np { any([true]) }", version="v0") == []
+def test_a_deprecated_builtin_serves_v0_unless_it_is_strict() -> None:
+    rule = "p { any([true]) }"
+
+    assert errors_in(rule, version="v0") == []
+    assert errors_in(rule, version="v0", options=Options(strict=True)) == [
+        "rego_type_error: deprecated built-in function calls in expression: any"
+    ]
 
 
 @pytest.mark.parametrize("name", ["http.send({})", "opa.runtime()", 'net.lookup_ip_addr("a")'])
