@@ -41,9 +41,12 @@ from webhook.flows.judging import DecisionRules
 from webhook.flows.trial import Trial
 from webhook.policy.catalog import read_catalog
 from webhook.policy.version import Digest
+from webhook.ports.store import Store
 from webhook.rego.ast import Source
 from webhook.rollout.route import route_of
 from webhook.rollout.strategy import Mode
+from webhook.stores.sqlite.connection import SqliteOptions
+from webhook.stores.sqlite.store import SqliteStore
 from webhook.tls.folder import CertificateFolder
 
 POLICY = "credential_env.rego"
@@ -54,6 +57,11 @@ STEPS: Mapping[str, Sequence[dict[str, Any]]] = {
 NONE = "none"
 _STEP_BUDGET = 2_000_000
 _WARM_UP = 0.3
+_RATES = (100, 500, 2_000, 8_000)
+"""Requests a second that a journal is offered."""
+_SUSTAINED_SECONDS = 5
+_CONNECTIONS = 16
+_BODY = build_review()
 
 
 @click.command(help=__doc__)
@@ -66,7 +74,7 @@ _WARM_UP = 0.3
 def main(*, rounds: int, duration: float, connections: Sequence[int], pieces_only: bool) -> None:
     console = Console(width=None if sys.stdout.isatty() else 100)
     for name, figure in uvloop.run(measure_pieces()).items():
-        console.print(f"{name:<58} {figure}")
+        console.print(f"{name:<62} {figure}")
     if pieces_only:
         return
     with tempfile.TemporaryDirectory(prefix="gradate-bench-") as folder, ExitStack() as stack:
@@ -95,7 +103,7 @@ class Stage:
     journal: Journal
 
 
-def _stage(mode: Mode, limits: JournalLimits) -> Stage:
+def _stage(mode: Mode, limits: JournalLimits, store: Store | None = None) -> Stage:
     clock = SystemClock()
     rollout = rolling_out(mode)
     route = route_of(rollout.stable, rollout)
@@ -105,7 +113,7 @@ def _stage(mode: Mode, limits: JournalLimits) -> Stage:
         (version,) = read_catalog([Source(POLICY, text + marker)]).policies
         version = replace(version, digest=Digest(digest or ""))
         loaded.append((version, compile_policy(version, _STEP_BUDGET), route))
-    journal = Journal(MemoryStore(), clock, MemoryObserver(), "bench", limits)
+    journal = Journal(store or MemoryStore(), clock, MemoryObserver(), "bench", limits)
     return Stage(Decider(HeldSnapshot(*loaded), DecisionRules(), clock, journal), journal)
 
 
@@ -135,14 +143,53 @@ async def measure_pieces() -> dict[str, str]:
         figures[f"offer that is shed, {mode}"] = f"{_time(full.journal.offer, trials) / 1000:.2f} µs"
         work_ns = min([await _work_off(stage, trials) for _ in range(20)])
         figures[f"work off one trial, {mode}"] = f"{work_ns / 1000:.1f} µs"
+    for rate in _RATES:
+        with tempfile.TemporaryDirectory(prefix="gradate-bench-") as folder:
+            figures |= await _sustain(Path(folder), rate)
     return figures
 
 
+async def _sustain(folder: Path, rate: int) -> dict[str, str]:
+    """Offer distinct workloads at a rate to a journal that writes to SQLite."""
+    store = SqliteStore(SqliteOptions(folder / "sustained.db"))
+    stage = _stage(Mode.SHADOW, JournalLimits(), store)
+    running = asyncio.create_task(stage.journal.run())
+    before_kib = _resident_kib(os.getpid())
+    until = time.monotonic() + _SUSTAINED_SECONDS
+    offered, began, latest = 0, time.monotonic(), 0.0
+    while (now := time.monotonic()) < until:
+        due = round((now - began) * rate) - offered
+        # A turn of the loop brings as many requests as there are connections, however many are due.
+        for _ in range(min(due, _CONNECTIONS)):
+            body = _BODY.replace(b'"orders-7d4b9c6f5d"', b'"orders-%010d"' % offered)
+            await stage.decider.validate(decode_review(body), time.monotonic_ns() + 10**10)
+            offered += 1
+        left = time.monotonic()
+        await asyncio.sleep(0.0005 if due <= _CONNECTIONS else 0)
+        latest = max(latest, time.monotonic() - left)
+    seconds = time.monotonic() - began
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await stage.journal.aclose()
+    rollout = rolling_out(Mode.SHADOW)
+    evidence = await store.evidence(rollout.candidate, rollout.stable)
+    await store.aclose()
+    total = evidence.total
+    grown_mib = (_resident_kib(os.getpid()) - before_kib) / 1024
+    return {
+        f"{rate:,}/s: offered, journalled, shed a second": f"{offered / seconds:,.0f}, "
+        f"{total.evaluations / seconds:,.0f}, {total.dropped / seconds:,.0f}",
+        f"{rate:,}/s: distinct workloads stored, trials unaccounted for": f"{evidence.workloads:,}, "
+        f"{offered - total.evaluations - total.dropped:,}",
+        f"{rate:,}/s: longest turn of the loop, memory grown": f"{latest * 1000:.1f} ms, {grown_mib:.0f} MiB",
+    }
+
+
 async def _trials(stage: Stage, count: int) -> list[Trial]:
-    body, keeper = build_review(), _Keeper()
+    keeper = _Keeper()
     stage.decider._sink = keeper  # noqa: SLF001  the decider itself is not what is timed
     for _ in range(count):
-        await stage.decider.validate(decode_review(body), time.monotonic_ns() + 10**10)
+        await stage.decider.validate(decode_review(_BODY), time.monotonic_ns() + 10**10)
     return keeper.trials
 
 
@@ -197,6 +244,11 @@ def _serve(folder: Path, certificates: CertificateFolder, rollout: str) -> Itera
             path.write_text(path.read_text() + "\n# a new version\n")
             _await_rollout(server)
         yield server
+
+
+def _resident_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
 def _await_rollout(server: LocalServer) -> None:

@@ -33,7 +33,7 @@ OLD, NEW = "sha256:old", "sha256:new"
 POLICY = "credential-env"
 FAR_NS = 10**18
 HOUR_NS = 3600 * 10**9
-TIRELESS = PaceLimits(least_share=1, urgent_share=1, stop_seconds=0)
+TIRELESS = PaceLimits(least_share=1, urgent_share=1)
 """For a journal on a machine that may be busy with other tests."""
 Outputs = Mapping[str, Sequence[object]]
 

@@ -1,8 +1,8 @@
 """Pace: how fast background work may go on a loop that answers requests.
 
-Two signals, both of what a request would feel. How much of the time the thread computes for others: the busier it
-is, the smaller the share that the work gets, so that few requests ever meet it. And how late the loop comes back to
-somebody who stepped aside: on a loop that is overloaded, or starved by other processes, the work stops for a while.
+The signal is how much of its time the thread computes for others: the busier it is, the smaller the share that the
+work gets, so that few requests ever meet it. A loop that comes back late to somebody who stepped aside counts as
+busy, too: it is overloaded, or starved by other processes.
 """
 
 import asyncio
@@ -18,19 +18,17 @@ from webhook.rollout.duration import MILLISECOND_NS, SECOND_NS
 class PaceLimits:
     """What counts as busy, and what follows."""
 
-    busy_share: float = 0.3
+    busy_share: float = 0.4
     """A thread that computes for others this much of its time is busy; up to there the work's share falls evenly."""
-    least_share: float = 0.01
+    least_share: float = 0.02
     """What the work gets of a busy thread's time."""
     urgent_share: float = 0.1
     """What work gets that should not be put off."""
-    prompt_ns: int = MILLISECOND_NS
-    """A loop that is back only after this is busy, too; a slice that computes for longer is itself a burden."""
+    burden_ns: int = MILLISECOND_NS
+    """A slice that computes for longer is followed by a rest as on a busy thread."""
     late_ns: int = 50 * MILLISECOND_NS
-    """A loop that is back only after this is overloaded."""
-    stop_seconds: float = 0.1
-    """Length of a rest on an overloaded loop."""
-    longest_rest_seconds: float = 4.0
+    """So is one after which the loop comes back only after this."""
+    longest_rest_seconds: float = 1.0
     window_ns: int = 100 * MILLISECOND_NS
     """How far back the computing is looked at."""
 
@@ -86,11 +84,9 @@ class Pace:
 
         """
         limits = self._limits
-        if waited_ns > limits.late_ns and not urgent:
-            return limits.stop_seconds
         least = limits.urgent_share if urgent else limits.least_share
         share = max(1 - utilisation / limits.busy_share, least)
-        if waited_ns > limits.prompt_ns or spent_ns > limits.prompt_ns:
+        if waited_ns > limits.late_ns or spent_ns > limits.burden_ns:
             share = least
         return min(spent_ns * (1 / share - 1) / SECOND_NS, limits.longest_rest_seconds)
 

@@ -39,12 +39,12 @@ def test_on_an_idle_thread_work_goes_on_at_once() -> None:
     assert PACE.rest_seconds(SLICE_NS, 20 * MICROSECOND_NS, 0.0) == 0
 
 
-def test_on_a_busy_thread_work_gets_a_hundredth_of_the_time() -> None:
-    for waited_ns, utilisation in ((0, 0.3), (0, 1.0), (2 * MILLISECOND_NS, 0.0)):
-        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(99 * 60e-6)
+def test_on_a_busy_thread_work_gets_a_fiftieth_of_the_time() -> None:
+    for waited_ns, utilisation in ((0, 0.4), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
+        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(49 * 60e-6)
 
 
-def test_what_should_not_be_put_off_gets_a_tenth_of_a_busy_thread_and_is_never_stopped() -> None:
+def test_what_should_not_be_put_off_gets_a_tenth_of_a_busy_thread() -> None:
     for waited_ns, utilisation in ((0, 1.0), (60 * MILLISECOND_NS, 0.0)):
         assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation, urgent=True) == pytest.approx(9 * 60e-6)
 
@@ -56,15 +56,11 @@ def test_the_busier_the_thread_the_longer_the_rest(one: float, other: float) -> 
 
 
 def test_a_slice_that_is_itself_a_burden_is_followed_by_a_rest_also_on_an_idle_thread() -> None:
-    assert PACE.rest_seconds(20 * MILLISECOND_NS, 0, 0.0) == pytest.approx(1.98)
+    assert PACE.rest_seconds(5 * MILLISECOND_NS, 0, 0.0) == pytest.approx(0.245)
 
 
 def test_a_rest_ends_however_long_the_slice_was() -> None:
-    assert PACE.rest_seconds(3_600 * 10**9, 0, 0.0) == 4.0
-
-
-def test_on_an_overloaded_loop_work_stops_for_a_while() -> None:
-    assert PACE.rest_seconds(SLICE_NS, 60 * MILLISECOND_NS, 0.0) == 0.1
+    assert PACE.rest_seconds(3_600 * 10**9, 0, 0.0) == 1.0
 
 
 async def test_what_others_compute_is_told_from_the_own_slices_and_from_idling() -> None:
@@ -81,7 +77,9 @@ async def test_a_loop_that_others_keep_busy_is_felt() -> None:
     def burden() -> None:
         time.sleep(0.06)  # longer than `late_ns`
 
+    PACE.resume()
+    sum(range(20_000))  # a slice that takes some 100 microseconds at least
     asyncio.get_running_loop().call_soon(burden)
     began = time.monotonic()
     await PACE.step_aside()
-    assert time.monotonic() - began >= 0.15
+    assert time.monotonic() - began >= 0.065
