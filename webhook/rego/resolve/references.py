@@ -5,15 +5,18 @@ Owns OPA's message `undefined ref`. Must not know calls or matches.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from webhook.rego.ast import Array, Call, Every, Expr, Object, Ref, Set, String, Term, Var
-from webhook.rego.builtins.signatures import ANY, ObjectOf, OneOf, Type, unifies
-from webhook.rego.resolve.environment import Environment
+from webhook.rego.builtins.signatures import ANY, STRING, ObjectOf, OneOf, Type, unifies
+from webhook.rego.resolve.environment import Environment, TypeNode
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.shapes import SCALARS
 from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.types import FunctionType, keys_of
+
+_NAMES_OF_A_RULE: Final = 2
+"""The shortest path of a rule, its package's name and its own; both are strings."""
 
 
 class _Unify(Protocol):
@@ -78,21 +81,26 @@ class ReferenceCheck:
             if node.type is not None and not node.children:
                 self._leaf(ANY if isinstance(node.type, FunctionType) else node.type, ref, index)
                 return
-            if type(part) in SCALARS and not isinstance(part, String):
-                return
             if not isinstance(part, String):
-                extent = node.extent()
-                keys = ANY if isinstance(extent, FunctionType) else keys_of(extent) or ANY
-                # Base documents may stand beside the rules, so nothing is certain below an unknown package.
-                package = ObjectOf(properties=dict.fromkeys(node.children, ANY))
-                if self._key(part, keys, ref, index, package):
-                    self._leaf(ANY, ref, index + 1)
+                self._dynamic_step(node, part, ref, index)
                 return
             child = node.children.get(part.value)
             if child is None:
                 self._leaf(ANY, ref, index + 1)
                 return
             node = child
+
+    def _dynamic_step(self, node: TypeNode, part: Term, ref: Ref, index: int) -> None:
+        """Check a step within packages that is no constant name."""
+        # Base documents may stand beside the rules, so nothing is certain below an unknown package.
+        package = ObjectOf(properties=dict.fromkeys(node.children, ANY))
+        if isinstance(part, Var | Ref):
+            extent = node.extent()
+            keys = ANY if isinstance(extent, FunctionType) else keys_of(extent) or ANY
+            if self._key(part, keys, ref, index, package):
+                self._leaf(ANY, ref, index + 1)
+        elif node.children and index < _NAMES_OF_A_RULE:
+            self._invalid(ref, index, self._environment.type_of(part), STRING, package)
 
     def _leaf(self, type_: Type, ref: Ref, start: int) -> None:
         current: Type | None = type_

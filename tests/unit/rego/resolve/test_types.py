@@ -72,6 +72,8 @@ def test_an_argument_of_the_wrong_type_is_an_error(call: str, name: str) -> None
         ("x.a", "x.a"),
         ("x[5]", "x[5]"),
         ("y.z.w", "y.z.w"),
+        ("data[1]", "data[1]"),
+        ("data.test[[1]]", "data.test[[1]]"),
     ],
 )
 def test_a_reference_to_where_nothing_can_be_is_an_error(ref: str, shown: str) -> None:
