@@ -99,7 +99,7 @@ class _Evaluation:
         self.results: list[Value] = []
         self.memo: dict[str, Value] = {}
         self._budget = budget
-        self._steps = budget.take()
+        self._steps = budget.start()
 
     def charge(self, steps: int) -> None:
         """Pay for some steps."""

@@ -41,6 +41,7 @@ _RUNTIME: Final[Mapping[str, Any]] = {
     "E": runtime.EMPTY_SET,
     "N": runtime.NOT_COMPUTED,
     "RegoSet": values.RegoSet,
+    "SIZED": runtime.SIZED,
     "U": UNDEFINED,
     "bool": bool,
     "dict": dict,
@@ -52,6 +53,7 @@ _RUNTIME: Final[Mapping[str, Any]] = {
     "type": type,
     "builtin_failure": failures.builtin_failure,
     "charge": runtime.charge,
+    "charge_size": runtime.charge_size,
     "elements": runtime.elements,
     "equal": values.equal,
     "insert_once": runtime.insert_once,
@@ -203,7 +205,7 @@ class Program:
         context: EvaluationContext | None,
         hits: bytearray | None,
     ) -> runtime.Frame:
-        steps = SLICE_STEPS if budget is None else budget.take()
+        steps = SLICE_STEPS if budget is None else budget.start()
         if context is None and self._needs_context:
             context = EvaluationContext(time.time_ns())
         if hits is None and self.statements:

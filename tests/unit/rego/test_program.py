@@ -196,7 +196,7 @@ p contains n if { some z in input.xs; n := size with input.z as z }
 
 def test_a_budget_covers_all_entry_points_together() -> None:
     compiled = program(PRODUCT + "q contains x if { some x in p }", "data.t.p", "data.t.q")
-    budget = Budget(3 * SLICE_STEPS)
+    budget = Budget(8 * SLICE_STEPS)
 
     compiled.evaluate({"xs": list(range(15))}, budget=budget)
 

@@ -9,7 +9,7 @@ from webhook.rego import controlflow, ir
 from webhook.rego.emit import shortcuts
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.expressions import Condition
-from webhook.rego.emit.runtime import CONTEXT_SLOT
+from webhook.rego.emit.runtime import CONTEXT_SLOT, FREE_SIZE
 from webhook.rego.emit.shortcuts import Result, Site
 
 
@@ -103,6 +103,19 @@ def _set_result(b: Builder, s: ir.Call | ir.CallFormat, target: ir.Local, found:
     b.scopes.assign(target, defined=is_defined)
     b.note_kind(target, found.kind)
     b.require(target)
+    _charge_size(b, s, f"v{target}", found)
+
+
+def _charge_size(b: Builder, s: ir.Call | ir.CallFormat, result: str, found: Result) -> None:
+    """Pay for a result that may be large."""
+    frame = b.documents.frame
+    if found.kind is str or found.kind is list:
+        b.writer.line(f"if len({result}) > {FREE_SIZE}: charge_size({frame}, {result})")
+    elif (
+        found.kind is None and isinstance(s, ir.Call) and not shortcuts.is_small(b.unit.builtins[s.function])
+    ):
+        is_large = f"{result}.__class__ in SIZED and len({result}) > {FREE_SIZE}"
+        b.writer.line(f"if {is_large}: charge_size({frame}, {result})")
 
 
 def _guard(

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Final, TypeAlias
 
-from webhook.rego.budget import SLICE_STEPS, Budget
 from webhook.rego.errors import Location
 from webhook.rego.failures import key_conflict
 from webhook.rego.values import UNDEFINED, Key, RegoSet, Value, equal, key_of, ordered_items, value_of
+
+FREE_SIZE: Final = 1_000
+"""Characters or elements that a builtin's result may have without being charged."""
+SIZE_OF_STEP: Final = 100
+"""Characters or elements of a larger result that cost a step."""
 
 Frame: TypeAlias = list[Any]
 
@@ -53,9 +57,9 @@ def charge(frame: Frame, steps: int) -> None:
         refill(frame)
 
 
-def new_slice(budget: Budget) -> int:
-    """Take the first slice of a budget."""
-    return budget.take() if budget is not None else SLICE_STEPS
+def charge_size(frame: Frame, value: Value) -> None:
+    """Pay for the large text or collection that a builtin made."""
+    charge(frame, len(value) // SIZE_OF_STEP)
 
 
 def elements(source: Value) -> Collection[Value]:
@@ -109,6 +113,8 @@ def size(source: Value) -> int:
 
 
 _COLLECTIONS: Final = frozenset({list, dict, RegoSet})
+SIZED: Final = _COLLECTIONS | {str}
+"""Types of values that have a length."""
 
 
 def common_kind(source: Value) -> type | None:

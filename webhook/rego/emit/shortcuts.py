@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from webhook.rego import ir
+from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.builtins.failures import BuiltinError
 from webhook.rego.builtins.formatting import parse_format
 from webhook.rego.builtins.regex import matcher
@@ -118,6 +119,14 @@ RESULT_KINDS: Final[Mapping[str, type]] = {
     "upper": str,
 }
 """Types of the results of builtins that give a value or raise, never `UNDEFINED`."""
+
+
+def is_small(builtin: Builtin) -> bool:
+    """Say whether the result of a builtin is a boolean, a number or null, or one of its arguments' parts."""
+    return builtin.name in _SELECTING or str(builtin.result.type) in {"boolean", "number", "null"}
+
+
+_SELECTING: Final = frozenset({"object.get", "max", "min"})
 
 
 def formatted(site: Site, template: str) -> Result:
