@@ -75,11 +75,13 @@ def _order(type_: Type) -> tuple[int, str]:
 
 
 def parameter_text(parameter: Parameter) -> str:
-    """Write a declared argument as OPA does, the members of a union in order."""
-    type_ = parameter.type
-    if isinstance(type_, OneOf):
-        type_ = OneOf(tuple(sorted(type_.members, key=_order)))
-    return str(Parameter(parameter.name, type_))
+    """Write a declared argument as OPA does."""
+    return str(Parameter(parameter.name, in_order(parameter.type)))
+
+
+def in_order(type_: Type) -> Type:
+    """Give a declared type with the members of a union in OPA's order."""
+    return OneOf(tuple(sorted(type_.members, key=_order))) if isinstance(type_, OneOf) else type_
 
 
 def keys_of(type_: Type | None) -> Type | None:

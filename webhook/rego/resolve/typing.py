@@ -36,7 +36,7 @@ from webhook.rego.resolve.shapes import (
     operator_name,
 )
 from webhook.rego.resolve.text import term_text
-from webhook.rego.resolve.types import FunctionType, parameter_text, values_of
+from webhook.rego.resolve.types import FunctionType, in_order, parameter_text, values_of
 from webhook.rego.resolve.variables import Mentions, yielded_terms
 
 
@@ -145,16 +145,13 @@ class _BodyCheck:
                 )
 
     def _function(self, term: Term) -> FunctionType | None:
-        if isinstance(term, Ref) and isinstance(term.head, Var):
-            builtin = BUILTINS.get(term.head.name) if not term.path else None
-            if builtin is None:
-                builtin = BUILTINS.get(term_text(term))
-            if builtin is not None:
-                return FunctionType(builtin.arguments, builtin.result.type)
-            found = self._environment.reference(term)
-            return found if isinstance(found, FunctionType) else None
-        builtin = BUILTINS.get(term.name) if isinstance(term, Var) else None
-        return FunctionType(builtin.arguments, builtin.result.type) if builtin is not None else None
+        if not isinstance(term, Ref | Var):
+            return None
+        builtin = BUILTINS.get(term_text(term))
+        if builtin is not None:
+            return FunctionType(tuple(map(in_order, builtin.arguments)), in_order(builtin.result.type))
+        found = self._environment.reference(term) if isinstance(term, Ref) else None
+        return found if isinstance(found, FunctionType) else None
 
     def _call(self, call: Call, name: str, location: Location, *, suppressed: bool) -> None:
         builtin = BUILTINS.get(name)
