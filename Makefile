@@ -47,6 +47,10 @@ demo: $(STAMP) ## a dozen reviews decided and explained; a policy version rolled
 bench: $(STAMP) ## latency and throughput of the real server beside a bare handler
 	$(BIN)/python -m bench.admission
 
+.PHONY: bench-journal
+bench-journal: $(STAMP) ## what a rollout in progress costs requests, and how fast evidence is written
+	$(BIN)/python -m bench.journal
+
 .PHONY: bench-rego
 bench-rego: $(STAMP) ## the Rego compiler beside regopy, on policies and inputs of growing size
 	$(BIN)/python -m bench.rego
