@@ -133,6 +133,9 @@ def compile_query(resolution: Resolution, text: str, *, path: str = "<query>") -
     """
     source = Source(path, text)
     body = parse_query(text, path=path)
+    if not body:
+        refusal = Diagnostic(COMPILE_ERROR, "empty query cannot be compiled", Location(path, 1, 1))
+        raise CompileError((refusal,))
     try:
         resolved = resolve_query(resolution, body, source)
         texts = {**resolution.texts, path: text}

@@ -96,7 +96,9 @@ def test_a_query_that_is_false_has_a_value_all_the_same() -> None:
     assert Program(query.policy).query(QUERY_PLAN, {}) == [{"bindings": {}, "expressions": [False]}]
 
 
-@pytest.mark.parametrize("text", ["x", "count(x) > 1", "foo(1)", 'count(1) == "a"', "x := 1; x := 2"])
+@pytest.mark.parametrize(
+    "text", ["x", "count(x) > 1", "foo(1)", 'count(1) == "a"', "x := 1; x := 2", " # nothing"]
+)
 def test_a_query_is_checked_like_a_rule(text: str) -> None:
     with pytest.raises(CompileError):
         compile_query(load_modules([]), text)

@@ -184,9 +184,7 @@ class Lowering(TermLowering):
     def _print(self, call: Call) -> Call | None:
         if not self._around.print_enabled:
             return None
-        captured = tuple(
-            self._capture(argument, (), argument.location, printed=True) for argument in call.args
-        )
+        captured = tuple(self._capture(argument, (), argument.location) for argument in call.args)
         return Call(_PRINT_OPERATOR, (Array(captured, location=call.location),), location=call.location)
 
     def _replacements(self, expr: Expr, lowered: list[Expr]) -> tuple[With, ...]:

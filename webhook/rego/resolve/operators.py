@@ -13,10 +13,11 @@ import msgspec
 from webhook.rego.ast import Ref, Rule, String, Term, Var
 from webhook.rego.builtins.registry import BUILTINS, UNAVAILABLE
 from webhook.rego.errors import Location
+from webhook.rego.resolve.environment import Environment, TypeNode
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.names import root_name
 from webhook.rego.resolve.shapes import is_data, path_of, path_text
-from webhook.rego.resolve.text import kind_name, term_text
+from webhook.rego.resolve.text import term_text
 from webhook.rego.resolve.tree import RuleNode
 from webhook.rego.resolve.types import parameter_text
 
@@ -135,7 +136,7 @@ class Operators:
             noun = "argument" if len(args) == 1 else "arguments"
             message = f"function {name} has arity {arity}, got {len(args)} {noun}"
         else:
-            message = f"{name}: arity mismatch{arity_details(name, args)}"
+            message = f"{name}: arity mismatch{_arity_details(name, args, as_value=as_value)}"
         self._findings.mistype(message, location)
         return False
 
@@ -145,12 +146,13 @@ def refuse(name: str, location: Location, findings: Findings) -> None:
     findings.mistype(f"built-in function {name} is not available: {UNAVAILABLE[name]}", location)
 
 
-def arity_details(name: str, args: tuple[Term, ...]) -> str:
-    """Write what a builtin was given and what it wants."""
+def _arity_details(name: str, args: tuple[Term, ...], *, as_value: bool) -> str:
+    """Write what a builtin was given and what it wants; a call that is a value has its result as one more."""
     builtin = BUILTINS.get(name)
     wanted = ", ".join(map(parameter_text, builtin.parameters)) if builtin is not None else ""
-    given = ", ".join("???" if isinstance(arg, Var | Ref) else kind_name(arg) for arg in args)
-    return f"\n\thave: ({given})\n\twant: ({wanted})"
+    known = Environment(TypeNode())
+    given = [str(known.type_of(arg) or "???") for arg in args] + ["???"] * as_value
+    return f"\n\thave: ({', '.join(given)})\n\twant: ({wanted})"
 
 
 Arities: TypeAlias = Mapping[str, int | None]

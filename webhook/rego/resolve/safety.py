@@ -7,6 +7,7 @@ safe. Must not know how statements are evaluated.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from webhook.rego.ast import (
     Array,
@@ -27,7 +28,7 @@ from webhook.rego.ast import (
 from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.operators import INTERNAL_PRINT
-from webhook.rego.resolve.shapes import OWN_NAME_MARK, operator_name, plain_term, source_name
+from webhook.rego.resolve.shapes import is_generated, operator_name, plain_term, source_name
 from webhook.rego.resolve.variables import Mentions, outputs, term_names, yielded_terms
 
 _KEYWORDS = frozenset({"in", "if", "contains", "every"})
@@ -48,7 +49,7 @@ class Safety:
     """Orders bodies; `arities` gives the arity of each function that calls name."""
 
     def __init__(
-        self, arities: Mapping[str, int | None], captures: Mapping[str, bool], findings: Findings
+        self, arities: Mapping[str, int | None], captures: AbstractSet[str], findings: Findings
     ) -> None:
         self._arities = arities
         self._captures = captures
@@ -61,13 +62,13 @@ class Safety:
         ordered = self._order(body, set(bound))
         mentioned = set(bound).union(*(Mentions(expr).direct for expr in body))
         for name in sorted(yielded - mentioned):
-            if not name.startswith(OWN_NAME_MARK):
+            if not is_generated(name):
                 self._findings.unsafe(f"var {source_name(name)} is unsafe", location)
         self._report()
         return ordered
 
     def _report(self) -> None:
-        shown = {name: place for name, place in self._unsafe.items() if not name.startswith(OWN_NAME_MARK)}
+        shown = {name: place for name, place in self._unsafe.items() if not is_generated(name)}
         for name, (location, undeclared) in sorted(
             shown.items(), key=lambda item: (item[1][0].row, item[1][0].col, item[0])
         ):
@@ -104,6 +105,9 @@ class Safety:
             missing = step.mentions.direct - safe - self._outputs(step.expr, safe)
             missing |= (step.enclosed & own) - safe
             self._note(missing, step.expr.location, undeclared=False)
+            for closure in step.mentions.closures:
+                if isinstance(closure, SetComprehension) and self._is_capture(closure):
+                    self._undeclared(_names(closure) - safe, closure.location)
         if waiting:
             return body
         return self._order_closures(ordered, bound)
@@ -178,24 +182,31 @@ class Safety:
             self._note(term_names(yielded) - mentioned, term.location, undeclared=False)
         before = self._unsafe.keys() | outer
         body = self._order(term.body, outer)
-        if isinstance(term, SetComprehension) and isinstance(term.term, Var):
-            printed = self._captures.get(term.term.name)
-            if printed is not None:
-                self._check_captured(term, before, printed=printed)
+        if isinstance(term, SetComprehension) and self._is_capture(term):
+            self._check_captured(term, before)
         if isinstance(term, ObjectComprehension):
             return ObjectComprehension(term.key, term.value, body, location=term.location)
         if isinstance(term, ArrayComprehension):
             return ArrayComprehension(term.term, body, location=term.location)
         return SetComprehension(term.term, body, location=term.location)
 
-    def _check_captured(self, term: SetComprehension, known: set[str], *, printed: bool) -> None:
+    def _is_capture(self, term: SetComprehension) -> bool:
+        return isinstance(term.term, Var) and term.term.name in self._captures
+
+    def _check_captured(self, term: SetComprehension, known: set[str]) -> None:
         """Note variables that a printed or interpolated term would enumerate: it has one value or none."""
         for name in self._unsafe.keys() - known:
-            self._unsafe[name] = (self._unsafe[name][0], printed)
-        names = set().union(*(Mentions(expr).direct for expr in term.body)) - known - self._unsafe.keys()
+            self._unsafe[name] = (self._unsafe[name][0], True)
+        self._undeclared(_names(term) - known - self._unsafe.keys(), term.location)
+
+    def _undeclared(self, names: set[str], location: Location) -> None:
         for name in sorted(names):
-            if not name.startswith(OWN_NAME_MARK):
-                self._findings.misuse(f"var {source_name(name)} is undeclared", term.location)
+            if not is_generated(name):
+                self._findings.misuse(f"var {source_name(name)} is undeclared", location)
+
+
+def _names(term: SetComprehension) -> set[str]:
+    return set().union(*(Mentions(expr).direct for expr in term.body))
 
 
 def _is_print(expr: Expr) -> bool:

@@ -72,8 +72,8 @@ class Surroundings:
     """Unused variables, arguments and imports are errors, as is shadowing of `input` in v0."""
     print_enabled: bool
     is_v1: bool
-    captures: dict[str, bool] = field(default_factory=dict)
-    """Result variables of the comprehensions that print and template strings make, to whether it is a print."""
+    captures: set[str] = field(default_factory=set)
+    """Result variables of the comprehensions that print and template strings make."""
 
 
 class TermLowering(ABC):
@@ -274,12 +274,10 @@ class TermLowering(ABC):
         support.append(Expr(made, location=call.location))
         return result
 
-    def _capture(
-        self, term: Term, replacements: tuple[With, ...], location: Location, *, printed: bool = False
-    ) -> Term:
+    def _capture(self, term: Term, replacements: tuple[With, ...], location: Location) -> Term:
         """Wrap a term so that it may be undefined: the set of its values."""
         result = Var(self._around.source.unique(), location=location)
-        self._around.captures[result.name] = printed
+        self._around.captures.add(result.name)
         self.scopes.push()
         body: list[Expr] = []
         equality = Call(EQUALITY, (result, term), location=location)

@@ -3,6 +3,9 @@
 import pytest
 
 from tests.support.compiled_rego import errors_in
+from webhook.rego.ast import Source
+from webhook.rego.compiler import load_modules
+from webhook.rego.errors import CompileError
 from webhook.rego.resolve.resolution import Options
 
 
@@ -52,3 +55,17 @@ def test_a_builtin_that_reaches_outside_is_refused_with_the_reason(name: str) ->
 
 def test_a_rule_with_parameters_hides_the_builtin_of_its_name() -> None:
     assert errors_in("count(x) := 1\np := count(1)") == []
+
+
+@pytest.mark.parametrize(
+    ("call", "have"),
+    [
+        ("p := count()", "(???)"),
+        ('p if { count([1], input.x, {"a": 1}) }', "(array<number>, any, object<a: number>)"),
+    ],
+)
+def test_a_wrong_count_of_arguments_shows_the_types_of_those_given(call: str, have: str) -> None:
+    with pytest.raises(CompileError) as refusal:
+        load_modules([Source("a.rego", f"package test\n{call}")])
+
+    assert refusal.value.diagnostics[0].message.splitlines()[1] == f"\thave: {have}"

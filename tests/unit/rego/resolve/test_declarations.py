@@ -141,3 +141,14 @@ def test_a_template_string_enumerates_nothing(template: str) -> None:
     (error,) = errors_in(f"p := {template}")
 
     assert error.endswith("is undeclared")
+
+
+@pytest.mark.parametrize("rule", ['p := $"{x}"', 'p := y if { y := $"<{x}>" }', 'p := $"{$"{x}"}"'])
+def test_a_template_string_declares_nothing(rule: str) -> None:
+    assert errors_in(rule) == ["rego_compile_error: var x is undeclared"]
+
+
+def test_a_variable_bound_to_nothing_is_undeclared_in_template_strings() -> None:
+    errors = errors_in('p contains item if { some label in labels; item := $"{label}" }')
+
+    assert errors[0] == "rego_compile_error: var label is undeclared"
