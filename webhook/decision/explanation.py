@@ -45,7 +45,8 @@ def explain_audit(verdicts: Iterable[PolicyVerdict]) -> dict[str, str]:
         if verdict.outcome is Outcome.ALLOW:
             continue
         source = f"{verdict.policy}@{verdict.version}"
-        detail = verdict.error.code if verdict.error is not None else len(verdict.violations)
+        count = len(verdict.violations) + verdict.omitted
+        detail = verdict.error.code if verdict.error is not None else count
         by_outcome.setdefault(verdict.outcome.value, []).append(f"{source} ({detail})")
         audited += [
             f"{source}: {_describe(violation)}"
@@ -72,7 +73,7 @@ def _denies_by_error(verdict: PolicyVerdict) -> bool:
 
 
 def _summarise(verdicts: Sequence[PolicyVerdict]) -> str:
-    violations = sum(len(_denied(verdict)) for verdict in verdicts)
+    violations = sum(len(_denied(verdict)) + verdict.omitted for verdict in verdicts)
     failed = sum(map(_denies_by_error, verdicts))
     counts = []
     if violations:
@@ -88,7 +89,8 @@ def _explain_verdict(verdict: PolicyVerdict) -> str:
         lines = [f"{_describe_error(verdict.error)}; its failure action is deny"]
     else:
         remedies = dict.fromkeys(v.remediation for v in _denied(verdict) if v.remediation)
-        lines = [*map(_describe, _denied(verdict)), *(f"Fix: {remedy}" for remedy in remedies)]
+        more = [f"… and {verdict.omitted} more"] if verdict.omitted else []
+        lines = [*map(_describe, _denied(verdict)), *more, *(f"Fix: {remedy}" for remedy in remedies)]
     if verdict.note:
         lines.append(verdict.note)
     return "\n".join((f"{verdict.policy} {verdict.version}", *map(_indent, lines)))

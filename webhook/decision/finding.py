@@ -20,6 +20,8 @@ Outputs: TypeAlias = Mapping[str, Sequence[object]]
 VIOLATION_RULES = ("deny", "violation", "warn")
 MESSAGE_CHARACTERS = 2048
 """A longer message is cut."""
+MOST_FINDINGS = 10_000
+"""Of one rule; what it gives beyond is not read, so that an object cannot be made to keep a server busy."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
 _ENCODER = msgspec.json.Encoder(order="deterministic", enc_hook=repr)
@@ -37,13 +39,18 @@ class Finding:
 
 
 def read_findings(outputs: Outputs) -> tuple[Finding, ...]:
-    """Read the findings of `deny`, `violation` and `warn`, in this order."""
+    """Read the findings of `deny`, `violation` and `warn`, in this order, at most `MOST_FINDINGS` of each."""
     return tuple(
         _read_finding(rule, value)
         for rule in VIOLATION_RULES
-        for value in _listed(outputs.get(rule, ()))
+        for value in _listed(outputs.get(rule, ()))[:MOST_FINDINGS]
         if value is not None and value is not False
     )
+
+
+def are_complete(outputs: Outputs) -> bool:
+    """Tell whether all that the rules gave is read."""
+    return all(len(_listed(outputs.get(rule, ()))) < MOST_FINDINGS for rule in VIOLATION_RULES)
 
 
 def mark_standing(

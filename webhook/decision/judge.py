@@ -5,11 +5,19 @@ that leaves this module is redacted, so nothing after it can leak. Must not know
 """
 
 import enum
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from webhook.admission.review import AdmissionRequest, Operation
 from webhook.admission.workload import PodView
-from webhook.decision.finding import VIOLATION_RULES, Finding, Outputs, mark_standing, read_findings
+from webhook.decision.finding import (
+    VIOLATION_RULES,
+    Finding,
+    Outputs,
+    are_complete,
+    mark_standing,
+    read_findings,
+)
 from webhook.decision.redaction import Redactor
 from webhook.decision.verdict import EvaluationProblem, Outcome, PolicyVerdict, Violation
 from webhook.policy.metadata import EnforcementAction, FailureAction
@@ -23,6 +31,9 @@ class ExistingViolations(enum.StrEnum):
     """They become warnings: a running Pod must stay deletable and its finalizers removable."""
     DENY = "deny"
 
+
+VIOLATIONS_KEPT = 100
+"""Of one rule in one verdict; the others are counted."""
 
 _OUTCOMES = {
     EnforcementAction.AUDIT: Outcome.AUDIT,
@@ -76,7 +87,11 @@ class Judge:
         was not asked or gave no answer (then every violation counts as new).
         """
         findings = read_findings(outputs) if outputs else ()
-        violations = self._make_violations(policy, findings, as_pod, old_outputs) if findings else ()
+        violations: tuple[Violation, ...] = ()
+        if findings:
+            # Where not all is read, what is not read may be new.
+            old = old_outputs if are_complete(outputs) else None
+            violations = self._make_violations(policy, findings, as_pod, old)
         outcome = max(
             (_OUTCOMES[violation.action] for violation in violations),
             key=_STRENGTH.__getitem__,
@@ -87,6 +102,7 @@ class Judge:
             version=policy.metadata.version,
             outcome=outcome,
             violations=violations,
+            omitted=len(findings) - len(violations),
             duration_ns=duration_ns,
             digest=policy.digest,
         )
@@ -123,7 +139,7 @@ class Judge:
                 remediation=policy.metadata.remediation,
                 standing=stands,
             )
-            for finding, stands in zip(findings, standing, strict=True)
+            for finding, stands in _choose(zip(findings, standing, strict=True))
         )
 
     def _mark_standing(
@@ -140,6 +156,20 @@ class Judge:
         if self._redactor is None:
             self._redactor = Redactor.of(self._request.object, self._request.old_object)
         return self._redactor
+
+
+def _choose(found: Iterable[tuple[Finding, bool]]) -> Sequence[tuple[Finding, bool]]:
+    """Choose the findings that a verdict keeps: the first of each rule, new ones before those that stood."""
+    numbered = list(enumerate(found))
+    if len(numbered) <= VIOLATIONS_KEPT:
+        return [one for _, one in numbered]
+    room = Counter(dict.fromkeys(VIOLATION_RULES, VIOLATIONS_KEPT))
+    chosen = []
+    for number, (finding, stands) in sorted(numbered, key=lambda one: one[1][1]):
+        room[finding.rule] -= 1
+        if room[finding.rule] >= 0:
+            chosen.append((number, (finding, stands)))
+    return [one for _, one in sorted(chosen, key=lambda one: one[0])]
 
 
 def _decide_action(rule: str, action: EnforcementAction, standing: bool) -> EnforcementAction:

@@ -20,6 +20,8 @@ class VerdictRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     duration_ns: int = 0
     violations: tuple[dict[str, Any], ...] = ()
     """`{rule, action, message, path, standing}`; path as Kubernetes writes it."""
+    omitted: int = 0
+    """Further violations."""
     error: str = ""
     """`code: message`."""
 
@@ -85,6 +87,7 @@ def _record_verdict(verdict: PolicyVerdict) -> VerdictRecord:
         outcome=verdict.outcome,
         duration_ns=verdict.duration_ns,
         violations=tuple(map(_record_violation, verdict.violations)),
+        omitted=verdict.omitted,
         error=f"{verdict.error.code}: {verdict.error.message}" if verdict.error else "",
     )
 

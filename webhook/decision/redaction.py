@@ -20,6 +20,9 @@ _SHORTEST_ANYWHERE: Final = 8
 """Values of this length are replaced wherever they stand; shorter ones only where they stand alone, so that the
 value `pass` leaves the word `password` whole."""
 
+MOST_HIDDEN: Final = 4_000
+"""With more forms to look for, texts are withheld as a whole: the search must not keep a server busy."""
+
 _SECRETIVE_NAME: Final = re.compile(
     r"pass|pwd|secret|token|key|cred|auth|private|cert|salt|sign|dsn|conn", re.IGNORECASE
 )
@@ -45,7 +48,7 @@ _IDENTIFIERS: Final = frozenset({"name", "generateName", "namespace", "serviceAc
 class Redactor:
     """Replaces the literal values of an object wherever they occur in a text."""
 
-    __slots__ = ("_hidden",)
+    __slots__ = ("_hidden", "_known", "_withholds")
 
     def __init__(self, values: Iterable[str]) -> None:
         """Take the values to hide; those shorter than `SHORTEST` are passed over."""
@@ -59,6 +62,9 @@ class Redactor:
             key=len,
             reverse=True,
         )
+        self._withholds = len(self._hidden) > MOST_HIDDEN
+        # Paths and keys repeat themselves.
+        self._known: dict[str, str] = {}
 
     @classmethod
     def of(cls, *objects: object) -> "Redactor":
@@ -67,6 +73,14 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Redact one text."""
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self._redact(text)
+        return known
+
+    def _redact(self, text: str) -> str:
+        if self._withholds:
+            return PLACEHOLDER if text else text
         found = [value for value in self._hidden if value in text]
         if not found:
             return text

@@ -59,6 +59,8 @@ class PolicyVerdict(msgspec.Struct, frozen=True):
     version: str
     outcome: Outcome
     violations: tuple[Violation, ...] = ()
+    omitted: int = 0
+    """Further violations, which are counted but not kept."""
     error: EvaluationProblem | None = None
     """Set exactly when `outcome` is ERROR."""
     failure_action: FailureAction = FailureAction.DENY

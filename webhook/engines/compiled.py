@@ -1,8 +1,10 @@
 """The compiled evaluator: Rego turned into Python, evaluated in process on the decoded document."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from webhook.decision.finding import MOST_FINDINGS
 from webhook.policy.errors import PolicySyntaxError
 from webhook.policy.version import PolicyVersion
 from webhook.ports.evaluator import Evaluation, EvaluationFailure, Purpose
@@ -46,7 +48,8 @@ class CompiledEvaluator:
             return Evaluation(failure=EvaluationFailure(code, f"{error.location}: {error.message}"))
         outputs: dict[str, Sequence[object]] = {}
         for rule, value in zip(rules, values, strict=True):
-            if value is not UNDEFINED and (items := _items(value)):
+            most = MOST_FINDINGS if purpose is Purpose.VALIDATE else None
+            if value is not UNDEFINED and (items := _items(value, most)):
                 outputs[rule] = items
         return Evaluation(outputs) if outputs else _NOTHING
 
@@ -90,9 +93,12 @@ def _warm(version: PolicyVersion, program: Program) -> None:
             raise PolicySyntaxError(f"{version.path}: cannot be evaluated: {error}") from error
 
 
-def _items(value: Any) -> Sequence[object]:
+def _items(value: Any, most: int | None) -> Sequence[object]:
     """Give the members of a set or array; a rule with one value has one member, `false` has none."""
     if type(value) is RegoSet:
+        if most is not None and len(value) > most:
+            # Ordering them all would take longer than finding them did.
+            return [to_json(one) for one in islice(value, most)]
         return to_json(value) if len(value) else ()
     if value is False:
         return ()

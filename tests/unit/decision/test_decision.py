@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from webhook.admission.response import encode_response
@@ -46,6 +47,14 @@ def test_nothing_but_allowances_is_a_plain_allowance(verdicts: list[PolicyVerdic
 
     assert (decision.allowed, decision.outcome, decision.code) == (True, Outcome.ALLOW, 200)
     assert respond(decision) == {"uid": "u-1", "allowed": True}
+
+
+def test_a_denial_counts_the_violations_that_it_leaves_out() -> None:
+    decision = combine([msgspec.structs.replace(verdict(violation()), omitted=41)])
+
+    assert decision.message.startswith("42 violations of 1 policy\n")
+    assert "\n  … and 41 more\n  Fix: Use a Secret." in decision.message
+    assert decision.audit_annotations == {"deny": "credential-env@1.2.0 (42)"}
 
 
 def test_a_denial_lists_every_violation_with_policy_version_path_and_remedy() -> None:

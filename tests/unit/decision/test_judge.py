@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pytest
@@ -5,7 +6,8 @@ import pytest
 from tests.support.policies import version_of
 from tests.support.reviews import pod, pod_spec, request_of, workload
 from webhook.admission.workload import PodView, find_pod
-from webhook.decision.judge import ExistingViolations, Judge
+from webhook.decision.finding import MOST_FINDINGS
+from webhook.decision.judge import VIOLATIONS_KEPT, ExistingViolations, Judge
 from webhook.decision.verdict import EvaluationProblem, Outcome, PolicyVerdict
 from webhook.policy.metadata import EnforcementAction, FailureAction
 
@@ -170,3 +172,43 @@ def test_the_old_object_is_judged_only_when_it_can_excuse_something(
     old: Any, outputs: Any, needed: bool
 ) -> None:
     assert judge_for(pod(), old=old).needs_old(outputs) is needed
+
+
+def many(count: int, first: int = 0) -> list[dict[str, Any]]:
+    return [{"msg": f"m{number}"} for number in range(first, first + count)]
+
+
+def test_a_verdict_keeps_the_first_violations_of_each_rule_and_counts_the_others() -> None:
+    verdict = judge({"deny": many(VIOLATIONS_KEPT + 7), "warn": many(3)})
+
+    assert [violation.message for violation in verdict.violations if violation.rule == "deny"] == [
+        f"m{number}" for number in range(VIOLATIONS_KEPT)
+    ]
+    assert sum(violation.rule == "warn" for violation in verdict.violations) == 3
+    assert verdict.omitted == 7
+
+
+def test_a_new_violation_is_never_lost_behind_those_that_stood_before() -> None:
+    old, new = many(VIOLATIONS_KEPT), {"msg": "a new one"}
+
+    verdict = judge({"deny": [*old, new]}, pod(), old=pod(), old_outputs={"deny": old})
+
+    assert verdict.outcome is Outcome.DENY
+    assert "a new one" in {violation.message for violation in verdict.violations}
+
+
+def test_more_violations_than_are_read_are_never_excused() -> None:
+    outputs = {"deny": many(MOST_FINDINGS)}
+
+    assert judge(outputs, pod(), old=pod(), old_outputs=outputs).outcome is Outcome.DENY
+
+
+def test_an_object_made_of_violations_is_judged_in_a_moment() -> None:
+    """Each text is searched for each value: without limits these would take a minute."""
+    env = [{"name": f"TOKEN_{number}", "value": f"hunter-{number}-secret"} for number in range(20_000)]
+    began = time.process_time()
+
+    verdict = judge({"deny": many(20_000), "warn": many(20_000)}, pod(pod_spec(env=env)))
+
+    assert time.process_time() - began < 3
+    assert verdict.omitted == 2 * (MOST_FINDINGS - VIOLATIONS_KEPT)

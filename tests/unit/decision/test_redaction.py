@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.reviews import POINTERS, pod, pod_spec, workload
-from webhook.decision.redaction import PLACEHOLDER, SHORTEST, Redactor
+from webhook.decision.redaction import MOST_HIDDEN, PLACEHOLDER, SHORTEST, Redactor
 
 
 def redactor_for(*env: tuple[str, str]) -> Redactor:
@@ -168,3 +168,9 @@ def test_a_short_value_never_stands_alone(secret: str, text: str) -> None:
 @given(st.text())
 def test_a_text_without_values_stays_as_it_is(text: str) -> None:
     assert redactor_for(("TOKEN", "0123456789abcdef")).text(text) == text
+
+
+def test_with_too_many_values_to_look_for_texts_are_withheld() -> None:
+    redactor = redactor_for(*(("TOKEN", f"s3cret-{number}") for number in range(MOST_HIDDEN + 1)))
+
+    assert redactor.value({"a": ["any text", ""]}) == {PLACEHOLDER: [PLACEHOLDER, ""]}
