@@ -63,7 +63,7 @@ class Budget:
             EvaluationError: there are no steps or the deadline has passed.
 
         """
-        self._check_deadline()
+        self.check_deadline()
         return self._grant(0)
 
     def take(self, needed: int = 0) -> int:
@@ -73,14 +73,29 @@ class Budget:
             EvaluationError: the steps or the memory are used up or the deadline has passed.
 
         """
-        self._check_deadline()
+        self.check()
+        return self._grant(needed)
+
+    def check(self) -> None:
+        """Look at the clock and at the memory.
+
+        Raises:
+            EvaluationError: the deadline has passed or the memory is used up.
+
+        """
+        self.check_deadline()
         if self._peak_limit is None:
             self._peak_limit = self._peak() + self._memory_bytes
         elif self._peak() > self._peak_limit:
             raise EvaluationError(CANCELLED, "the evaluation used up its memory")
-        return self._grant(needed)
 
-    def _check_deadline(self) -> None:
+    def check_deadline(self) -> None:
+        """Look at the clock.
+
+        Raises:
+            EvaluationError: the deadline has passed.
+
+        """
         if self._deadline_ns is not None and self._clock() >= self._deadline_ns:
             raise EvaluationError(CANCELLED, "the evaluation passed its deadline")
 

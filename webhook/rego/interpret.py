@@ -27,6 +27,8 @@ _Exit: TypeAlias = int | None
 
 Of a statement, 0 therefore means that it is undefined and ends the block it stands in."""
 
+_ROUNDS_BETWEEN_CHECKS: Final = 16
+"""Rounds of a loop between two looks at the clock and the memory."""
 _UNDEFINED_EXIT: Final = 0
 
 
@@ -106,6 +108,10 @@ class _Evaluation:
         self._steps -= steps
         if self._steps < 0:
             self._steps = self._budget.take(-self._steps)
+
+    def check(self) -> None:
+        """Look at the clock and the memory."""
+        self._budget.check()
 
     def run_blocks(self, blocks: tuple[ir.Block, ...], frame: _Frame) -> _Exit:
         """Run blocks one after the other; give how many blocks around them are to be left, or None."""
@@ -355,7 +361,9 @@ def _scan(evaluation: _Evaluation, s: ir.Scan, frame: _Frame) -> _Exit:
         return _UNDEFINED_EXIT
     if type(source) in _SIZED:
         evaluation.charge(len(source))
-    for key, value in scan(source):
+    for index, (key, value) in enumerate(scan(source)):
+        if index and index % _ROUNDS_BETWEEN_CHECKS == 0:
+            evaluation.check()
         frame.variables[s.key] = key
         frame.variables[s.value] = value
         evaluation.run_block(s.block, frame)

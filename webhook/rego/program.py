@@ -54,6 +54,8 @@ _RUNTIME: Final[Mapping[str, Any]] = {
     "builtin_failure": failures.builtin_failure,
     "charge": runtime.charge,
     "charge_size": runtime.charge_size,
+    "tick": runtime.tick,
+    "watched": runtime.watched,
     "elements": runtime.elements,
     "equal": values.equal,
     "insert_once": runtime.insert_once,

@@ -183,6 +183,43 @@ def test_a_runaway_policy_is_stopped_at_its_deadline() -> None:
     assert next(clock) == 4
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "p := [[x] | some x in input.xs]",
+        "p contains k if input.xs[k] > 1",
+        "p := [x | some x in numbers.range(1, 5000)]",
+        "p if { every x in input.xs { x >= 0 } }",
+    ],
+)
+def test_a_long_loop_is_stopped_at_its_deadline(body: str) -> None:
+    clock = iter(range(10**6))
+    budget = Budget(steps=10**9, deadline_ns=10, clock=lambda: next(clock))
+
+    with pytest.raises(EvaluationError, match="deadline"):
+        program(f"package t\nimport rego.v1\n{body}", "data.t.p").evaluate(
+            {"xs": list(range(5000))}, budget=budget
+        )
+
+    assert next(clock) == 11
+
+
+def test_the_clock_is_looked_at_before_what_may_take_long() -> None:
+    clock = iter(range(10**6))
+    budget = Budget(steps=10**9, deadline_ns=10, clock=lambda: next(clock))
+    text = "package t\nimport rego.v1\np := [x | some y in input.xs; x := json.is_valid(y)]"
+
+    with pytest.raises(EvaluationError, match="deadline"):
+        program(text, "data.t.p").evaluate({"xs": ["1"] * 20}, budget=budget)
+
+
+@pytest.mark.parametrize("call", ['sprintf("%9000000d", [input.x])', 'regex.match("a{9999}", input.x)'])
+def test_a_constant_over_a_limit_fails_when_it_is_reached(call: str) -> None:
+    compiled = program(f"package t\nimport rego.v1\np := {call} if input.y\nq := 1", "data.t.p", "data.t.q")
+
+    assert compiled.evaluate({"x": 1}) == [UNDEFINED, 1]
+
+
 def test_steps_spent_under_with_count() -> None:
     text = """package t
 import rego.v1

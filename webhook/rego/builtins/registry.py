@@ -80,6 +80,30 @@ BUILTINS: Mapping[str, Builtin] = MappingProxyType(
 )
 """Builtins by full name; operators under their names in OPA's plans, such as `plus` for `+`."""
 
+_QUICK_FAMILIES = (
+    arithmetic,
+    bits,
+    comparison,
+    identifiers,
+    printing,
+    sets,
+    strings,
+    type_checks,
+    units,
+)
+
+SLOW: frozenset[str] = frozenset(
+    {
+        builtin.name
+        for family in _FAMILIES
+        if family not in _QUICK_FAMILIES
+        for builtin in family.BUILTINS
+        if builtin.name not in ("count", "object.get", "sprintf")
+    }
+    | {"strings.replace_n", "strings.any_prefix_match", "strings.any_suffix_match"}
+)
+"""Builtins of which a call may take long enough for the clock to be looked at before it."""
+
 UNAVAILABLE: Mapping[str, str] = MappingProxyType(
     {
         "http.send": "a policy may not open network connections: give it what it needs as data",

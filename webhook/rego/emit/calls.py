@@ -6,6 +6,7 @@ Owns what happens when a builtin fails. Knows nothing of other statements.
 from __future__ import annotations
 
 from webhook.rego import controlflow, ir
+from webhook.rego.builtins.registry import SLOW
 from webhook.rego.emit import shortcuts
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.expressions import Condition
@@ -89,6 +90,8 @@ def _own_call(b: Builder, s: ir.Call | ir.Holds) -> str:
 
 def _builtin(b: Builder, s: ir.Call | ir.Holds) -> Result:
     """Give the result of a builtin."""
+    if s.function in SLOW:
+        b.writer.line(f"tick({b.documents.frame})")
     if b.unit.builtins[s.function].needs_context:
         arguments = [f"{b.documents.frame}[{CONTEXT_SLOT}]", *map(b.read, s.arguments)]
         return Result(f"{b.unit.builtin(s.function)}({', '.join(arguments)})", may_raise=True)

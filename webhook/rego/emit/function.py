@@ -251,15 +251,21 @@ class FunctionBuilder(Builder):
         source, needs_key = self.read(s.source), bool(self.usage.read[s.key])
         if isinstance(s.source, ir.Constant) and not needs_key:
             source = self.unit.constant(list(runtime.ordered_elements(s.source.value)))
-            self._charge_rounds(str(runtime.size(s.source.value)))
+            size = runtime.size(s.source.value)
+            self._charge_rounds(str(size))
+            if size > runtime.LONG_LOOP:
+                source = f"watched({self.documents.frame}, {source})"
             return f"for v{s.value} in {source}:"
         items = self.new_name("s")
         slow = f"{ordered}{'pairs' if needs_key else 'elements'}({source})"
         self.writer.line(f"{items} = {source} if {source}.__class__ is list else {slow}")
         self._charge_rounds(f"len({items})")
+        rounds = self.new_name("s")
+        long = f"watched({self.documents.frame}, {items})"
+        self.writer.line(f"{rounds} = {items} if len({items}) <= {runtime.LONG_LOOP} else {long}")
         if needs_key:
-            return f"for v{s.key}, v{s.value} in (enumerate({items}) if {items} is {source} else {items}):"
-        return f"for v{s.value} in {items}:"
+            return f"for v{s.key}, v{s.value} in (enumerate({rounds}) if {items} is {source} else {rounds}):"
+        return f"for v{s.value} in {rounds}:"
 
     def _charge_rounds(self, rounds: str) -> None:
         frame = self.documents.frame

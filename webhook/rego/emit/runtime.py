@@ -7,7 +7,7 @@ Knows nothing of how code is generated.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 from webhook.rego.errors import Location
@@ -16,6 +16,9 @@ from webhook.rego.values import UNDEFINED, Key, RegoSet, Value, equal, key_of, o
 
 FREE_SIZE: Final = 1_000
 """Characters or elements that a builtin's result may have without being charged."""
+LONG_LOOP: Final = 1_000
+"""Rounds beyond which a loop looks at the clock and the memory as it goes."""
+_ROUNDS_BETWEEN_CHECKS: Final = 16
 SIZE_OF_STEP: Final = 100
 """Characters or elements of a larger result that cost a step."""
 
@@ -60,6 +63,20 @@ def charge(frame: Frame, steps: int) -> None:
 def charge_size(frame: Frame, value: Value) -> None:
     """Pay for the large text or collection that a builtin made."""
     charge(frame, len(value) // SIZE_OF_STEP)
+
+
+def watched(frame: Frame, source: Iterable[Value]) -> Iterator[Value]:
+    """Give the elements of a long collection; what is done with them is stopped at the deadline."""
+    check = frame[BUDGET_SLOT].check
+    for index, element in enumerate(source):
+        if index % _ROUNDS_BETWEEN_CHECKS == 0:
+            check()
+        yield element
+
+
+def tick(frame: Frame) -> None:
+    """Look at the clock before what may take long."""
+    frame[BUDGET_SLOT].check_deadline()
 
 
 def elements(source: Value) -> Collection[Value]:

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from webhook.rego import ir
 from webhook.rego.builtins.declaration import Builtin
-from webhook.rego.builtins.failures import BuiltinError
+from webhook.rego.builtins.failures import BuiltinError, LimitError
 from webhook.rego.builtins.formatting import parse_format
 from webhook.rego.builtins.regex import matcher
 from webhook.rego.emit import expressions
@@ -143,7 +143,10 @@ def formatted(site: Site, template: str) -> Result:
 
 def _f_string(site: Site, template: str) -> tuple[str, list[str]] | None:
     """Give an f-string for a format and the checks under which it is right; None for a format too special."""
-    form = parse_format(template)
+    try:
+        form = parse_format(template)
+    except LimitError:
+        return None
     if form.directives is None or len(form.directives) != len(site.codes):
         return None
     pieces: list[str] = []
@@ -183,7 +186,7 @@ def _bound_pattern(site: Site) -> str | None:
         return None
     try:
         return site.unit.intern("M", matcher(pattern))
-    except BuiltinError:
+    except (BuiltinError, LimitError):
         return None
 
 
