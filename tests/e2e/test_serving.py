@@ -2,6 +2,8 @@
 
 import base64
 import http.client
+import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -274,14 +276,28 @@ def test_what_cannot_be_served_is_said_once_with_exit_code_2(tmp_path: Path) -> 
         command = [str(Path(sys.executable).with_name("gradate")), "serve", "--policies", name]
         command += ["--workers", workers, "--listen", "127.0.0.1:0", "--operations-listen", "127.0.0.1:0"]
         process = subprocess.Popen(
-            command, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=home,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         started.append((process, message))
     for process, message in started:
-        _, error = process.communicate(timeout=60)
+        error = _last_words(process)
         first, *more = error.splitlines()
         assert process.returncode == 2
         assert first.startswith("gradate: ")
         assert message in error
         # A compiler's finding shows the line of source below.
         assert not more or message.endswith("rego_parse_error")
+
+
+def _last_words(process: "subprocess.Popen[str]") -> str:
+    """Wait for a process to end; one that does not is made to say where it stands."""
+    try:
+        return process.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        return process.communicate()[1]
