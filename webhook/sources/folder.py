@@ -35,6 +35,8 @@ class FolderSource:
         self._folder = folder
         self._look_seconds = look_seconds
         self._optional = optional
+        self._read_state: _FolderState | None = None
+        """How it looked when it was read last."""
 
     async def read(self) -> tuple[Source, ...]:
         """Read every module, by path.
@@ -43,15 +45,17 @@ class FolderSource:
             SourceError: the folder is missing, or a file is unreadable, too large or not UTF-8.
 
         """
+        # Looked at first: what is saved while it is read is a change.
+        self._read_state = await asyncio.to_thread(self._look)
         return await asyncio.to_thread(self._read)
 
     async def changes(self) -> AsyncGenerator[None, None]:
-        """Yield once after each burst of changes.
+        """Yield once after each burst of changes since the folder was read last.
 
         A folder that disappears is waited for, one that is replaced is followed, and a file system that reports
         no events is looked at now and then.
         """
-        seen = await asyncio.to_thread(self._look)
+        seen = self._read_state or await asyncio.to_thread(self._look)
         while True:
             async with aclosing(self._watch()) as looks:
                 async for reported, found in looks:

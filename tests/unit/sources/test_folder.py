@@ -88,6 +88,15 @@ async def test_a_saved_file_is_noticed(tmp_path: Path) -> None:
         await noticed()
 
 
+async def test_a_file_that_is_saved_before_anybody_watches_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "a.rego").write_text("package a")
+    source = FolderSource(tmp_path, look_seconds=0.05)
+    await source.read()
+    (tmp_path / "a.rego").write_text("package a # changed")
+    async with asyncio.timeout(10), aclosing(source.changes()) as changes:
+        await anext(changes)
+
+
 async def test_a_folder_that_disappears_and_comes_back_is_watched_again(tmp_path: Path) -> None:
     folder = tmp_path / "policies"
     folder.mkdir()
