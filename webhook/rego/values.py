@@ -199,22 +199,33 @@ class RegoSet:
 
 
 def hash_of(value: Value) -> int:
-    """Hash any value consistently with `equal`.
+    """Hash any value consistently with `equal`; what occurs in it several times is hashed once.
 
     Raises: TypeError for something that is not a Rego value; RecursionError for one nested too deeply.
     """
+    return _hash_of(value, {})
+
+
+def _hash_of(value: Value, known: dict[int, int]) -> int:
     kind = type(value)
     if kind is str or kind is int or kind is float or value is None:
         return hash(value)
     if kind is bool:
         return 0x5EED1 if value else 0x5EED0
+    found = known.get(id(value))
+    if found is not None:
+        return found
     if kind is list:
-        return hash(("array", *[hash_of(element) for element in value]))
-    if kind is dict:
-        return hash(("object", frozenset([(key, hash_of(element)) for key, element in value.items()])))
-    if kind is RegoSet:
-        return hash(("set", frozenset([hash_of(element) for element in value])))
-    raise TypeError(f"not a Rego value: {kind.__name__}")
+        result = hash(("array", *[_hash_of(element, known) for element in value]))
+    elif kind is dict:
+        pairs = [(key, _hash_of(element, known)) for key, element in value.items()]
+        result = hash(("object", frozenset(pairs)))
+    elif kind is RegoSet:
+        result = hash(("set", frozenset([_hash_of(element, known) for element in value])))
+    else:
+        raise TypeError(f"not a Rego value: {kind.__name__}")
+    known[id(value)] = result
+    return result
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -229,10 +240,58 @@ def equal(left: Value, right: Value) -> bool:
         if kind is bool or type(right) is bool:
             return False
         return bool(left == right)
-    if kind is list or kind is dict:
+    if kind is list or kind is dict or kind is RegoSet:
+        if len(left) != len(right):
+            return False
+        if not _is_little(left):
+            return _equal_parts(left, right, set())
+        if kind is RegoSet:
+            return bool(left == right)
         # Python's equality is the coarser one (it takes True for 1) but runs in C: ask it first.
         return bool(left == right) and _same_types(left, right)
     return bool(left == right)
+
+
+_LITTLE: Final = 1_000
+
+
+def _is_little(value: Value) -> bool:
+    """Say whether a value has few values within it, counting one that occurs twice twice.
+
+    A large one may hold the same part many times over: two of those must not be compared part by part.
+    """
+    pending, seen = [value], 0
+    while pending:
+        part = pending.pop()
+        seen += len(part)
+        if seen > _LITTLE:
+            return False
+        for child in part.values() if type(part) is dict else part:
+            kind = type(child)
+            if kind is list or kind is dict or kind is RegoSet:
+                pending.append(child)
+    return True
+
+
+def _equal_parts(left: Value, right: Value, known: set[tuple[int, int]]) -> bool:
+    """Compare, each pair of parts once: `known` holds those found equal, for a difference ends it all."""
+    kind = type(left)
+    if left is right or kind is not type(right) or not (kind is list or kind is dict or kind is RegoSet):
+        return equal(left, right)
+    pair = (id(left), id(right))
+    if pair in known:
+        return True
+    known.add(pair)
+    if len(left) != len(right):
+        return False
+    if kind is not dict:
+        pairs = (
+            zip(left, right, strict=True)
+            if kind is list
+            else zip(left.ordered(), right.ordered(), strict=True)
+        )
+        return all(_equal_parts(one, other, known) for one, other in pairs)
+    return all(key in right and _equal_parts(element, right[key], known) for key, element in left.items())
 
 
 def _same_types(left: Value, right: Value) -> bool:
@@ -278,6 +337,11 @@ def compare(left: Value, right: Value) -> int:
 
     Raises: RecursionError when both are nested too deeply.
     """
+    return _compare(left, right, set())
+
+
+def _compare(left: Value, right: Value, known: set[tuple[int, int]]) -> int:
+    """Order two values; `known` holds the pairs of parts found equal, for a difference ends it all."""
     if left is right:
         return 0
     order = _TYPE_ORDER[type(left)]
@@ -286,27 +350,31 @@ def compare(left: Value, right: Value) -> int:
         return -1 if order < other else 1
     if order <= _TYPE_ORDER[str]:
         return 0 if left == right else -1 if left < right else 1
+    pair = (id(left), id(right))
+    if pair in known:
+        return 0
+    known.add(pair)
     if order == _TYPE_ORDER[list]:
-        return _compare_sequences(left, right)
+        return _compare_sequences(left, right, known)
     if order == _TYPE_ORDER[RegoSet]:
-        return _compare_sequences(left.ordered(), right.ordered())
-    return _compare_objects(left, right)
+        return _compare_sequences(left.ordered(), right.ordered(), known)
+    return _compare_objects(left, right, known)
 
 
-def _compare_sequences(left: Sequence[Value], right: Sequence[Value]) -> int:
+def _compare_sequences(left: Sequence[Value], right: Sequence[Value], known: set[tuple[int, int]]) -> int:
     for first, second in zip(left, right, strict=False):
-        result = compare(first, second)
+        result = _compare(first, second, known)
         if result:
             return result
     return len(left) - len(right)
 
 
-def _compare_objects(left: RegoObject, right: RegoObject) -> int:
+def _compare_objects(left: RegoObject, right: RegoObject, known: set[tuple[int, int]]) -> int:
     """Compare key by key in order, each key before its value."""
     for (key, element), (other_key, other_element) in zip(
         ordered_items(left), ordered_items(right), strict=False
     ):
-        result = compare(key, other_key) or compare(element, other_element)
+        result = _compare(key, other_key, known) or _compare(element, other_element, known)
         if result:
             return result
     return len(left) - len(right)

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -296,3 +297,40 @@ def test_values_nested_too_deeply_end_in_a_recursion_error_and_not_in_a_crash() 
             operation(one, two)
     with pytest.raises(RecursionError):
         Key(one)
+
+
+def doubled(times: int, wrap: Callable[[Value], Value]) -> Value:
+    """Build a value that counts 2**times values and holds few."""
+    value: Value = [1]
+    for _ in range(times):
+        value = wrap(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda value: [value, value],
+        lambda value: {"a": value, "b": value},
+        lambda value: [0, {"a": value, "b": [value]}],
+        lambda value: [RegoSet([value]), RegoSet([value])],
+    ],
+)
+def test_values_that_share_parts_are_compared_and_hashed_part_by_part(wrap: Callable[[Value], Value]) -> None:
+    one, other = doubled(40, wrap), doubled(40, wrap)
+
+    assert equal(one, other)
+    assert compare(one, other) == 0
+    assert hash_of(one) == hash_of(other)
+    assert not equal(one, [*other, 1] if type(other) is list else {**other, "c": 1})
+    assert other in RegoSet([one, *([n] for n in range(20))])
+
+
+def test_large_values_differ_by_one_part() -> None:
+    one, other = [[n, {"n": n}] for n in range(2_000)], [[n, {"n": n}] for n in range(2_000)]
+
+    assert equal(one, other)
+    other[1_999][1] = {"n": True}
+    one[1_999][1] = {"n": 1}
+    assert not equal(one, other)
+    assert compare(one, other) == 1

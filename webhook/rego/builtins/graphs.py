@@ -3,7 +3,7 @@
 from typing import Any
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import LimitError, limit_items, wrong_type
+from webhook.rego.builtins.failures import MAX_ITEMS, LimitError, limit_items, wrong_type
 from webhook.rego.builtins.signatures import ANY, ARRAY, SET, ArrayOf, ObjectOf, OneOf, SetOf, Type
 from webhook.rego.values import RegoObject, RegoSet, key_of, scan
 
@@ -19,7 +19,7 @@ def walk(document: Any) -> list[list[Any]]:
         path, value = pending.pop()
         answers.append([path, value])
         children = [([*path, key], child) for key, child in scan(value)]
-        limit_items(len(answers) + len(pending) + len(children))
+        limit_items(2 * (len(answers) + len(pending) + len(children)))
         pending.extend(reversed(children))
     return answers
 
@@ -59,8 +59,8 @@ def _extend(graph: RegoObject, vertex: Any, path: list[Any], passed: set[Any], p
 
     As in OPA 1.10, what one path has `passed` cuts short those found after it.
     """
-    if len(paths) > _MAX_PATHS:
-        raise LimitError(f"graph.reachable_paths: more than {_MAX_PATHS} paths")
+    if len(paths) * len(path) > MAX_ITEMS or len(paths) > _MAX_PATHS:
+        raise LimitError("graph.reachable_paths: too many or too long paths")
     key = key_of(vertex)
     if key not in graph:
         paths.add(path)

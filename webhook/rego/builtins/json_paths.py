@@ -6,9 +6,12 @@ A path is an array of keys, or text with keys between slashes in which `~1` stan
 from typing import Any
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import OperandError, limit_items, wrong_type
+from webhook.rego.builtins.failures import LimitError, OperandError, limit_items, wrong_type
 from webhook.rego.builtins.signatures import ANY, ARRAY, OBJECT, STRING, ArrayOf, ObjectOf, OneOf, SetOf
 from webhook.rego.values import UNDEFINED, RegoObject, RegoSet, equal, key_of, lookup, type_name
+
+_MAX_OPERATIONS = 10_000
+"""Most operations of a patch: each copies what it changes."""
 
 Tree = dict[Any, Any]
 """Paths that share their beginnings: each key leads to a further tree, or to None where a path ends."""
@@ -114,6 +117,8 @@ def patch(document: Any, operations: Any) -> Any:
     """Apply JSON Patch operations (RFC 6902), sets included; undefined when one does not apply."""
     if type(operations) is not list:
         raise wrong_type(2, operations, "array")
+    if len(operations) > _MAX_OPERATIONS:
+        raise LimitError(f"json.patch: more than {_MAX_OPERATIONS} operations")
     try:
         for operation in operations:
             document = _apply(document, operation)

@@ -69,7 +69,10 @@ def parse_address(text: str) -> Address | None:
 
 def contains(cidr: Any, cidr_or_ip: Any) -> bool:
     """Say whether a network contains an address or all of another network."""
-    network = _network(cidr)
+    return _holds(_network(cidr), cidr_or_ip)
+
+
+def _holds(network: Network, cidr_or_ip: Any) -> bool:
     if type(cidr_or_ip) is not str:
         raise wrong_type(1, cidr_or_ip, "string")
     address = parse_address(cidr_or_ip)
@@ -107,11 +110,13 @@ def expand(cidr: Any) -> RegoSet:
 def contains_matches(cidrs: Any, cidrs_or_ips: Any) -> RegoSet:
     """Pair the networks with the addresses and networks they contain, each by its key, index or itself."""
     result = RegoSet()
-    for outer_key, outer in _candidates(1, cidrs):
-        for inner_key, inner in _candidates(2, cidrs_or_ips):
-            if contains(outer, inner):
+    outer = [(key, _network(text)) for key, text in _candidates(1, cidrs)]
+    inner = list(_candidates(2, cidrs_or_ips)) if outer else []
+    limit_items(len(outer) * len(inner))
+    for outer_key, network in outer:
+        for inner_key, text in inner:
+            if _holds(network, text):
                 result.add([outer_key, inner_key])
-                limit_items(len(result))
     return result
 
 

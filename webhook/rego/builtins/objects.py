@@ -74,16 +74,20 @@ def unite_all(objects: Any) -> RegoObject:
         if type(source) is not dict:
             raise wrong_element(1, objects, source, "object")
     for source in objects:
-        result = _merge(result, source)
+        _merge_into(result, source)
     return result
 
 
 def _merge(first: RegoObject, second: RegoObject) -> RegoObject:
     result = dict(first)
-    for key, value in second.items():
-        present = result.get(key)
-        result[key] = _merge(present, value) if type(present) is dict and type(value) is dict else value
+    _merge_into(result, second)
     return result
+
+
+def _merge_into(target: RegoObject, source: RegoObject) -> None:
+    for key, value in source.items():
+        present = target.get(key)
+        target[key] = _merge(present, value) if type(present) is dict and type(value) is dict else value
 
 
 def is_subset(whole: Any, part: Any) -> bool:

@@ -6,6 +6,7 @@ reference in a schema can hang or reach out. Mistakes are told in the words of O
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import jsonschema
@@ -14,13 +15,14 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from webhook.rego.builtins.caches import cached_by_text
-from webhook.rego.builtins.failures import BuiltinError, limit_size
+from webhook.rego.builtins.failures import BuiltinError, LimitError, limit_size
 from webhook.rego.builtins.json_text import read_json
 from webhook.rego.builtins.regex import UNANCHORED, compile_pattern, octets
 from webhook.rego.builtins.schema_formats import FORMATS
 from webhook.rego.values import to_json
 
 _CACHED = 64
+_MAX_MISTAKES = 10_000
 _TYPES = "array boolean integer number null object string"
 _ROOT = "(root)"
 
@@ -42,9 +44,11 @@ def match_schema(document: Any, schema: Any) -> list[Any]:
     instance = json.loads(_read(document))
     validator = _compiled(_read(schema))
     try:
-        errors = sorted(validator.iter_errors(instance), key=_place)
+        errors = sorted(islice(validator.iter_errors(instance), _MAX_MISTAKES + 1), key=_place)
     except Unresolvable as error:
         raise BuiltinError(f"cannot resolve the reference {error.ref!r}") from error
+    if len(errors) > _MAX_MISTAKES:
+        raise LimitError(f"json.match_schema: more than {_MAX_MISTAKES} mistakes")
     found = [mistake for error in errors for mistake in _mistakes(error)]
     return [not found, found]
 

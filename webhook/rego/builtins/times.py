@@ -15,6 +15,7 @@ from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
     MACHINE_LIMIT,
     BuiltinError,
+    LimitError,
     machine_integer,
     wrong_strings,
     wrong_type,
@@ -30,6 +31,7 @@ from webhook.rego.builtins.go_layouts import (
 )
 from webhook.rego.builtins.signatures import NUMBER, STRING, ArrayOf, OneOf
 
+_MAX_TEXT = 10_000
 _SECOND = 1_000_000_000
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 _UTC_NAMES = frozenset(("", "UTC", "Local"))
@@ -69,6 +71,7 @@ def parse_ns(layout: Any, value: Any) -> int:
     """Read a time by a layout or the name of one."""
     if type(layout) is not str or type(value) is not str:
         wrong_strings(layout, value)
+    _limit_text(layout)
     try:
         parsed = parse_moment(NAMED_LAYOUTS.get(layout, layout), value)
         return _checked(_nanoseconds(parsed, value))
@@ -126,6 +129,7 @@ def parse_duration_ns(duration: Any) -> int:
     """Read a duration such as `1h15m30.5s` as nanoseconds."""
     if type(duration) is not str:
         wrong_strings(duration)
+    _limit_text(duration)
     negative, rest = duration[:1] == "-", duration[1:] if duration[:1] in ("-", "+") else duration
     if rest == "0":
         return 0
@@ -143,6 +147,17 @@ def parse_duration_ns(duration: Any) -> int:
     if not rest or position != len(rest) or total >= MACHINE_LIMIT + negative:
         raise BuiltinError(f'time: invalid duration "{duration}"')
     return -total if negative else total
+
+
+def _limit_text(text: str) -> None:
+    """Refuse a layout or a duration of absurd length: each character of it is work.
+
+    Raises:
+        LimitError: it is too long.
+
+    """
+    if len(text) > _MAX_TEXT:
+        raise LimitError(f"time: a text of {len(text)} characters is over the limit of {_MAX_TEXT}")
 
 
 def format_time(operand: Any) -> str:
@@ -164,6 +179,7 @@ def format_time(operand: Any) -> str:
         local.tzname() or "UTC",
     )
     layout = instant.layout or "RFC3339Nano"
+    _limit_text(layout)
     return format_moment(moment, NAMED_LAYOUTS.get(layout, layout))
 
 

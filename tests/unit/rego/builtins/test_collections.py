@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.rego_builtins import call, failure
+from tests.support.rego_builtins import call, failure, passes_limit
 from webhook.rego.values import UNDEFINED, RegoSet
 
 VALUES = st.recursive(
@@ -271,3 +271,29 @@ def test_text_that_is_no_number_is_refused(text: str) -> None:
 
 def test_a_cast_changes_nothing_else() -> None:
     assert failure("cast_boolean", 1) == "eval_type_error: operand 1 must be boolean but got number"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("graph.reachable_paths", ({str(n): [str(m) for m in range(300)] for n in range(300)}, ["0"])),
+        ("json.patch", ([], [{"op": "add", "path": "/-", "value": 1}] * 20_000)),
+        ("net.cidr_contains_matches", (["10.0.0.0/8"] * 2_000, ["10.0.0.1"] * 2_000)),
+        ("json.match_schema", ({"a": [1] * 20_000}, {"properties": {"a": {"items": {"type": "null"}}}})),
+        ("time.parse_duration_ns", ("1h" * 10_000,)),
+        ("time.format", ([1, "UTC", "2006" * 5_000],)),
+        ("time.parse_ns", ("2006" * 5_000, "2020")),
+    ],
+)
+def test_work_that_grows_without_bound_is_refused(name: str, arguments: Any) -> None:
+    assert passes_limit(name, *arguments)
+
+
+def test_many_objects_are_united_in_one_pass() -> None:
+    objects = [{str(n): n, "all": {str(n): n}} for n in range(1_000)]
+
+    united = call("object.union_n", objects)
+
+    assert len(united) == 1_001
+    assert len(united["all"]) == 1_000
+    assert objects[0] == {"0": 0, "all": {"0": 0}}
