@@ -7,7 +7,7 @@ Owns the control flow between blocks; single statements are written by `statemen
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from webhook.rego import controlflow, dataflow, ir
 from webhook.rego.emit import effects, runtime
@@ -17,6 +17,7 @@ from webhook.rego.emit.scopes import Jump
 from webhook.rego.emit.statements import test_of, write
 from webhook.rego.emit.unit import Unit
 from webhook.rego.emit.writer import Writer
+from webhook.rego.values import Value
 
 _MOST_NESTED_EXITS: Final = 10
 """A block with more exits becomes a loop instead of nested conditions."""
@@ -249,13 +250,8 @@ class FunctionBuilder(Builder):
         shows = self.unit.prints or effects.order_matters(s, self._outputs(s))
         ordered = "ordered_" if shows else ""
         source, needs_key = self.read(s.source), bool(self.usage.read[s.key])
-        if isinstance(s.source, ir.Constant) and not needs_key:
-            source = self.unit.constant(list(runtime.ordered_elements(s.source.value)))
-            size = runtime.size(s.source.value)
-            self._charge_rounds(str(size))
-            if size > runtime.LONG_LOOP:
-                source = f"watched({self.documents.frame}, {source})"
-            return f"for v{s.value} in {source}:"
+        if isinstance(s.source, ir.Constant):
+            return self._constant_loop_header(s, s.source.value, needs_key=needs_key)
         items = self.new_name("s")
         slow = f"{ordered}{'pairs' if needs_key else 'elements'}({source})"
         self.writer.line(f"{items} = {source} if {source}.__class__ is list else {slow}")
@@ -266,6 +262,19 @@ class FunctionBuilder(Builder):
         if needs_key:
             return f"for v{s.key}, v{s.value} in (enumerate({rounds}) if {items} is {source} else {rounds}):"
         return f"for v{s.value} in {rounds}:"
+
+    def _constant_loop_header(self, s: ir.Scan, source: Value, *, needs_key: bool) -> str:
+        """Do the same for a loop over what is known: its rounds are laid out, in order."""
+        items: list[Any] = list(runtime.ordered_elements(source))
+        variables = f"v{s.value}"
+        if needs_key:
+            items = list(enumerate(source) if type(source) is list else runtime.ordered_pairs(source))
+            variables = f"v{s.key}, {variables}"
+        self._charge_rounds(str(len(items)))
+        rounds = self.unit.intern("K", items)
+        if len(items) > runtime.LONG_LOOP:
+            rounds = f"watched({self.documents.frame}, {rounds})"
+        return f"for {variables} in {rounds}:"
 
     def _charge_rounds(self, rounds: str) -> None:
         frame = self.documents.frame

@@ -2,6 +2,7 @@
 
 import ast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from webhook.rego.builtins.registry import BUILTINS
 from webhook.rego.emit.module import emit_module
 from webhook.rego.emit.unit import Options
 from webhook.rego.errors import Location
-from webhook.rego.values import Value
+from webhook.rego.values import Value, to_json
 
 HOSTILE = "'''; import os\n\"\"\"\\N{DASH}{x}%s"
 
@@ -159,3 +160,24 @@ def test_a_rule_used_once_has_no_memo_and_one_used_twice_has() -> None:
 
     assert " is N" not in once
     assert " is N" in twice.source
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        ("[5, 6]", [[0, 5], [1, 6]]),
+        ('{"b": 1, "a": 2}', [["a", 2], ["b", 1]]),
+        ('{"b", "a"}', [["a", "a"], ["b", "b"]]),
+        ("{[1]: 2, true: 3}", [[True, 3], [[1], 2]]),
+        ("[]", []),
+    ],
+)
+def test_a_loop_over_a_constant_has_its_keys(domain: str, expected: Value) -> None:
+    for engine in engines(plan(f"package t\np := [[k, v] | some k, v in {domain}]", "data.t.p")):
+        assert to_json(engine.query("data.t.p")[0]["result"]) == expected
+
+
+@pytest.mark.parametrize("domain", ["1", "-2.5", '"ab"', "null", "true"])
+def test_a_loop_over_a_constant_that_is_no_collection_makes_no_round(domain: str) -> None:
+    for engine in engines(plan(f"package t\np if {{ every k, v in {domain} {{ k == v }} }}", "data.t.p")):
+        assert engine.query("data.t.p") == []
