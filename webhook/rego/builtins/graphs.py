@@ -7,9 +7,6 @@ from webhook.rego.builtins.failures import MAX_ITEMS, LimitError, limit_items, w
 from webhook.rego.builtins.signatures import ANY, ARRAY, SET, ArrayOf, ObjectOf, OneOf, SetOf, Type
 from webhook.rego.values import RegoObject, RegoSet, key_of, scan
 
-_MAX_PATHS = 10_000
-"""Most paths that are listed: their number can grow with the factorial of the graph's size."""
-
 
 def walk(document: Any) -> list[list[Any]]:
     """List every value within a document as [path, value], from the outside in, in OPA's order."""
@@ -41,41 +38,64 @@ def reachable(graph: Any, initial: Any) -> RegoSet:
 def reachable_paths(graph: Any, initial: Any) -> RegoSet:
     """Give the paths through a graph from the initial vertices to where nothing new follows."""
     _check(graph, initial)
-    paths = RegoSet()
+    paths = _Paths(graph)
     for vertex in initial:
+        paths.begin(vertex)
+    return RegoSet(paths.found)
+
+
+class _Paths:
+    """The paths through a graph found so far; their number can grow with the factorial of the graph's size."""
+
+    __slots__ = ("_graph", "_work", "found")
+
+    def __init__(self, graph: RegoObject) -> None:
+        self._graph = graph
+        self._work = 0
+        self.found: list[list[Any]] = []
+        """Some of them several times."""
+
+    def begin(self, vertex: Any) -> None:
+        """Find the paths from an initial vertex."""
         key = key_of(vertex)
-        if key not in graph:
-            continue
-        neighbours = _vertices(graph[key])
+        if key not in self._graph:
+            return
+        neighbours = _vertices(self._graph[key])
         if not neighbours:
-            paths.add([vertex])
+            self._add([vertex])
         for neighbour in neighbours:
-            _extend(graph, neighbour, [vertex], {key}, paths)
-    return paths
+            self._extend(neighbour, [vertex], {key})
 
+    def _extend(self, vertex: Any, path: list[Any], passed: set[Any]) -> None:
+        """Find the paths that go on from `path` through `vertex`; a vertex outside the graph ends one.
 
-def _extend(graph: RegoObject, vertex: Any, path: list[Any], passed: set[Any], paths: RegoSet) -> None:
-    """Add the paths that go on from `path` through `vertex`; a vertex outside the graph ends one.
+        As in OPA 1.10, what one path has `passed` cuts short those found after it.
+        """
+        key = key_of(vertex)
+        if key not in self._graph:
+            self._add(path)
+            return
+        path = [*path, vertex]
+        neighbours = _vertices(self._graph[key])
+        self._charge(len(path) + len(neighbours))
+        passed.add(key)
+        ends = not neighbours
+        for neighbour in neighbours:
+            if key_of(neighbour) in passed:
+                ends = True
+            else:
+                self._extend(neighbour, path, passed)
+        if ends:
+            self._add(path)
 
-    As in OPA 1.10, what one path has `passed` cuts short those found after it.
-    """
-    if len(paths) * len(path) > MAX_ITEMS or len(paths) > _MAX_PATHS:
-        raise LimitError("graph.reachable_paths: too many or too long paths")
-    key = key_of(vertex)
-    if key not in graph:
-        paths.add(path)
-        return
-    path = [*path, vertex]
-    neighbours = _vertices(graph[key])
-    if not neighbours:
-        paths.add(path)
-        return
-    passed.add(key)
-    for neighbour in neighbours:
-        if key_of(neighbour) in passed:
-            paths.add(path)
-        else:
-            _extend(graph, neighbour, path, passed, paths)
+    def _add(self, path: list[Any]) -> None:
+        self._charge(len(path))
+        self.found.append(path)
+
+    def _charge(self, work: int) -> None:
+        self._work += work
+        if self._work > MAX_ITEMS:
+            raise LimitError("graph.reachable_paths: too many or too long paths")
 
 
 def _check(graph: Any, initial: Any) -> None:
