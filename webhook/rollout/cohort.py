@@ -13,7 +13,7 @@ import functools
 import hashlib
 import math
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 
 from webhook.rollout.strategy import NamespaceSelection
@@ -27,6 +27,7 @@ EVERYBODY = _CRITICAL << 1
 _OUTSIDE = EVERYBODY
 _REMEMBERED = 1 << 16
 _SALTS_TRIED = 128
+_WILDCARDS = frozenset("*?[")
 
 
 class Cohort:
@@ -35,17 +36,29 @@ class Cohort:
     __slots__ = ("contains",)
 
     contains: Callable[[str], bool]
-    """Tell whether a namespace is in the cohort; a C-level look-up for the 65,536 namespaces seen last. The empty
-    name, that of objects without a namespace, is a member only when everybody is."""
+    """Tell whether a namespace is in the cohort; a C-level look-up for the 65,536 namespaces seen first, one hash
+    for others. The empty name, that of objects without a namespace, is a member only when everybody is."""
 
     def __init__(self, salt: str, selection: NamespaceSelection, threshold: int) -> None:
-        place = _places(salt, selection)
+        self.contains = _Answers(_membership(salt, selection, threshold)).__getitem__
 
-        @functools.lru_cache(maxsize=_REMEMBERED)
-        def contains(namespace: str) -> bool:
-            return place(namespace) < threshold
 
-        self.contains = contains
+class _Answers(dict[str, bool]):
+    """Answers of a membership test.
+
+    Those beyond a number are not kept rather than old ones forgotten: finding an answer anew costs less than making
+    room for it.
+    """
+
+    def __init__(self, ask: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def __missing__(self, namespace: str) -> bool:
+        answer = self._ask(namespace)
+        if len(self) < _REMEMBERED:
+            self[namespace] = answer
+        return answer
 
 
 @functools.lru_cache(maxsize=32)
@@ -109,11 +122,49 @@ def members(cohort: Cohort, namespaces: Collection[str]) -> list[str]:
     return sorted(filter(cohort.contains, namespaces))
 
 
+def _membership(salt: str, selection: NamespaceSelection, threshold: int) -> Callable[[str], bool]:
+    """Give the test for a place below the threshold, asking first what most often settles it.
+
+    Outside a small cohort, the hash alone does; and hashes compare as the bytes that they are.
+    """
+    included, excluded, critical = _matchers(selection)
+    copy = _keyed(salt).copy
+    bound = _to_bytes(min(threshold, _CRITICAL))
+    critical_bound = _to_bytes(max(threshold - _CRITICAL, 0))
+
+    def contains_some(namespace: str) -> bool:
+        digest = copy()
+        digest.update(namespace.encode())
+        return (
+            digest.digest() < bound
+            and namespace != ""
+            and included(namespace)
+            and not excluded(namespace)
+            and not critical(namespace)
+        )
+
+    def contains_all_but_some(namespace: str) -> bool:
+        if not namespace:
+            return threshold >= EVERYBODY
+        if excluded(namespace) or not included(namespace):
+            return False
+        if not critical(namespace):
+            return True
+        digest = copy()
+        digest.update(namespace.encode())
+        return digest.digest() < critical_bound
+
+    return contains_some if threshold <= _CRITICAL else contains_all_but_some
+
+
+def _to_bytes(bound: int) -> bytes:
+    """Give a number between 0 and 2^48 in the order of the hashes; the last one is above all of them."""
+    return bound.to_bytes(_HASH_BYTES, "big") if bound < _CRITICAL else b"\xff" * (_HASH_BYTES + 1)
+
+
 def _places(salt: str, selection: NamespaceSelection) -> Callable[[str], int]:
-    keyed = hashlib.blake2b(key=hashlib.sha256(salt.encode()).digest(), digest_size=_HASH_BYTES)
-    included, excluded, critical = (
-        _matcher(patterns) for patterns in (selection.include, selection.exclude, selection.critical)
-    )
+    keyed = _keyed(salt)
+    included, excluded, critical = _matchers(selection)
 
     def place(namespace: str) -> int:
         if not namespace:
@@ -129,10 +180,30 @@ def _places(salt: str, selection: NamespaceSelection) -> Callable[[str], int]:
     return place
 
 
+def _keyed(salt: str) -> hashlib.blake2b:
+    return hashlib.blake2b(key=hashlib.sha256(salt.encode()).digest(), digest_size=_HASH_BYTES)
+
+
+def _matchers(selection: NamespaceSelection) -> Sequence[Callable[[str], bool]]:
+    return [_matcher(patterns) for patterns in (selection.include, selection.exclude, selection.critical)]
+
+
 def _matcher(patterns: Collection[str]) -> Callable[[str], bool]:
     if not patterns:
         return lambda _: False
     if "*" in patterns:
         return lambda _: True
-    matches = re.compile("|".join(map(fnmatch.translate, patterns))).match
-    return lambda name: matches(name) is not None
+    names = frozenset(pattern for pattern in patterns if _WILDCARDS.isdisjoint(pattern))
+    families = frozenset(
+        pattern for pattern in patterns if pattern[-1:] == "*" and _WILDCARDS.isdisjoint(pattern[:-1])
+    )
+    prefixes = tuple(pattern[:-1] for pattern in families)
+    others = frozenset(patterns) - names - families
+
+    def is_listed(name: str) -> bool:
+        return name in names or name.startswith(prefixes)
+
+    if not others:
+        return is_listed
+    matches = re.compile("|".join(map(fnmatch.translate, others))).match
+    return lambda name: is_listed(name) or matches(name) is not None
