@@ -8,10 +8,10 @@ from typing import Final
 from webhook.rego.ast import Body, Call, Every, Expr, Ref, SomeDecl, SomeIn, Term, Var, With
 from webhook.rego.lexer import EOF, IDENTIFIER, Token
 from webhook.rego.parse.composites import CompositeParser
+from webhook.rego.parse.cursor import NestingError, ParseError
+from webhook.rego.parse.terms import MEMBER, MEMBER_WITH_KEY
 
 _ASSIGNMENTS: Final = {":=": "assign", "=": "eq"}
-_NO_TERM: Final = frozenset({"}", "]", ")", ",", ";", ":", ":=", "=", "in", EOF})
-"""What cannot begin a term."""
 
 
 class BodyParser(CompositeParser):
@@ -74,17 +74,21 @@ class BodyParser(CompositeParser):
     def _some(self) -> SomeDecl | SomeIn:
         start = self.advance()
         mark = self.mark()
-        key: Term | None = None
-        if self.token.kind in _NO_TERM:
-            self.fail("expected var")
-        value = self.relation()
-        if self.accept(","):
-            key, value = value, self.relation()
-        if self.at_keyword("in"):
-            self.advance()
-            return SomeIn(key, value, self.relation(), location=self.span(start))
-        self.reset(mark)
-        return self._some_variables(start)
+        try:
+            term = self.infix()
+        except NestingError:
+            raise
+        except ParseError:
+            # As in OPA, what is no membership has to be a list of variables, and is reported as a wrong one.
+            self.reset(mark)
+            return self._some_variables(start)
+        if not isinstance(term, Call):
+            self.reset(mark)
+            return self._some_variables(start)
+        operands = _membership_operands(term)
+        if operands is None:
+            self.fail("expected `x in xs` or `x, y in xs` expression")
+        return SomeIn(*operands, location=self.span(start))
 
     def _some_variables(self, start: Token) -> SomeDecl:
         variables = [self._declared_variable()]
@@ -99,14 +103,14 @@ class BodyParser(CompositeParser):
 
     def _every(self) -> Every:
         start = self.advance()
-        key: Var | None = None
-        value = self._declared_variable()
-        if self.accept(","):
-            key, value = value, self._declared_variable()
-        if not self.at_keyword("in"):
+        operands = _membership_operands(self.infix())
+        if operands is None:
             self.fail("expected `x[, y] in xs { ... }` expression")
-        self.advance()
-        domain = self.relation()
+        key, value, domain = operands
+        if not isinstance(key, Var | None):
+            self.fail("expected key to be a variable")
+        if not isinstance(value, Var):
+            self.fail("expected value to be a variable")
         if self.token.kind != "{":
             self.fail("missing body")
         return Every(key, value, domain, self.braced_body(), location=self.span(start))
@@ -124,3 +128,12 @@ class BodyParser(CompositeParser):
                 self.fail("expected as keyword")
             replacements.append(With(target, self.infix(), location=self.span(start)))
         return tuple(replacements)
+
+
+def _membership_operands(term: Term) -> tuple[Term | None, Term, Term] | None:
+    """Give key, value and domain of `value in domain` or `key, value in domain`; `None` for anything else."""
+    if isinstance(term, Call) and term.name == ".".join(MEMBER):
+        return None, term.args[0], term.args[1]
+    if isinstance(term, Call) and term.name == ".".join(MEMBER_WITH_KEY):
+        return term.args[0], term.args[1], term.args[2]
+    return None

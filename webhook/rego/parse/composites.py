@@ -25,7 +25,7 @@ from webhook.rego.ast import (
     Term,
 )
 from webhook.rego.lexer import TEMPLATE_END, Token
-from webhook.rego.parse.cursor import ParseError
+from webhook.rego.parse.cursor import NestingError, ParseError
 from webhook.rego.parse.terms import WEAKEST, TermParser, unescape
 
 
@@ -102,23 +102,57 @@ class CompositeParser(TermParser):
     def _object(self, start: Token, key: Term, *, may_be_comprehension: bool) -> Term:
         self.advance()
         value_start = self.token
+        before = self.mark()
         value = self.term()
+        goes_back = may_be_comprehension and self.token.kind == ","
+        body: Body | ParseError | None = None
         if may_be_comprehension:
-            body = self._comprehension_body("}")
+            body = self._comprehension_body_or_fault("}")
+        if isinstance(body, tuple):
+            return ObjectComprehension(key, value, body, location=self.span(start))
+        try:
+            value = self.continue_infix(value_start, value)
+            if self.token.kind not in {",", "}"}:
+                self.fail("non-terminated object")
+            pairs = self._further_pairs()
+        except NestingError:
+            raise
+        except ParseError as fault:
             if body is not None:
-                return ObjectComprehension(key, value, body, location=self.span(start))
-        pairs = [(key, self.continue_infix(value_start, value))]
+                raise fault.caused_by(body) from None
+            if not goes_back:
+                raise
+            # As in OPA, which looks for a comprehension first and then is back at the first value.
+            self.reset(before)
+            self.fail("non-terminated object", fault.cause or fault)
+        self.advance()
+        return Object(((key, value), *pairs), location=self.span(start))
+
+    def _comprehension_body_or_fault(self, end: str) -> Body | ParseError | None:
+        """Parse like `_comprehension_body`, but take the `|` before what is no body for an operator."""
+        bar = self.mark()
+        start = self.token.start
+        try:
+            return self._comprehension_body(end)
+        except NestingError:
+            raise
+        except ParseError as fault:
+            self._failed_comprehensions.add(start)
+            self.reset(bar)
+            return fault
+
+    def _further_pairs(self) -> list[tuple[Term, Term]]:
+        pairs: list[tuple[Term, Term]] = []
         while self.token.kind != "}":
             if not self.accept(","):
-                self.fail("non-terminated object")
+                self.fail('expected "," or "}"')
             if self.token.kind == "}":
                 break
             key = self.infix(pair=False)
             if not self.accept(":"):
-                self.fail("non-terminated object")
+                self.fail('expected ":"')
             pairs.append((key, self.infix(pair=False)))
-        self.advance()
-        return Object(tuple(pairs), location=self.span(start))
+        return pairs
 
     def continue_infix(self, start: Token, left: Term) -> Term:
         """Parse the operators behind a term of a list that began at `start`."""

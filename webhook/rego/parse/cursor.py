@@ -37,12 +37,27 @@ _SYMBOL_NAMES: Final = {
 class ParseError(Exception):
     """A syntax error; never leaves the parser, which turns it into a diagnostic."""
 
-    def __init__(self, message: str, location: Location, index: int) -> None:
+    is_behind_term = False
+    """Whether it stands behind an operator, so that OPA keeps it together with the term before the operator."""
+
+    def __init__(
+        self, message: str, location: Location, index: int, cause: "ParseError | None" = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.location = location
         self.index = index
         """How far the parser had come, in tokens."""
+        self.cause = cause
+        """What stopped the parser further on, where OPA reports the place that it went back to."""
+
+    def caused_by(self, cause: "ParseError") -> "ParseError":
+        """Return the same error with its cause, unless it has one."""
+        return ParseError(self.message, self.location, self.index, self.cause or cause)
+
+
+class NestingError(ParseError):
+    """Brackets nested too deeply: no other way of reading the text helps."""
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -129,7 +144,8 @@ class Cursor:
         """Go one level of brackets deeper."""
         self._depth += 1
         if self._depth > MAX_NESTING:
-            self.fail_at(self.token, f"nesting deeper than {MAX_NESTING} levels")
+            message = f"nesting deeper than {MAX_NESTING} levels"
+            raise NestingError(message, self.place(self.token), self._index)
 
     def leave(self) -> None:
         """Come back from one level of brackets."""
@@ -143,14 +159,15 @@ class Cursor:
         """Return the location from a token to the last one stepped over."""
         return Location(self._source.path, first.row, first.col, first.start, self._previous_end)
 
-    def fail(self, note: str = "") -> NoReturn:
-        """Refuse the current token."""
+    def fail(self, note: str = "", cause: ParseError | None = None) -> NoReturn:
+        """Refuse the current token; `cause` is what stopped the parser further on."""
         token = self.token
         if token.kind == ILLEGAL:
-            self.fail_at(token, token.text)
+            raise ParseError(token.text, self.place(token), self._index, cause)
         name = _SYMBOL_NAMES.get(token.kind, token.kind)
         sort = "keyword" if token.kind in ALL_KEYWORDS else "token"
-        self.fail_at(token, f"unexpected {name} {sort}" + (f": {note}" if note else "") + self.hint())
+        message = f"unexpected {name} {sort}" + (f": {note}" if note else "") + self.hint()
+        raise ParseError(message, self.place(token), self._index, cause)
 
     def hint(self) -> str:
         """Return what to add to a message when a keyword of v1 stands here that is none in this file."""

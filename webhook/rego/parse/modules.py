@@ -112,6 +112,8 @@ class ModuleParser(RuleParser):
             self._statement_at(start)
         except ParseError as fault:
             self._note(self.diagnostic(fault.message, fault.location))
+            if fault.cause is not None:
+                self._note(self.diagnostic(fault.cause.message, fault.cause.location))
         except RecursionError:
             self._note(self._too_deep(self.token))
         else:
@@ -157,8 +159,8 @@ class ModuleParser(RuleParser):
         self._package = package
         self._statements.append(package)
 
-    def _dotted_path(self) -> tuple[Var, tuple[String, ...]]:
-        """Parse a name and the constant path behind it."""
+    def _dotted_path(self, otherwise: str = "") -> tuple[Var, tuple[String, ...]]:
+        """Parse a name and the constant path behind it; `otherwise` says that it is none."""
         start = self.token
         if start.kind in ALL_KEYWORDS:
             self.take_as_identifier()
@@ -168,8 +170,12 @@ class ModuleParser(RuleParser):
         if not self.is_adjacent() or self.token.kind not in {".", "[", "("}:
             return name, ()
         reference = self.reference(start, name)
-        if not isinstance(reference, Ref) or reference.head is not name:
-            self.fail_at(start, "unexpected call: expecting path")
+        if not isinstance(reference, Ref):
+            if otherwise:
+                self.fail_at(self.token, otherwise)
+            self.fail()
+        if reference.head is not name:
+            self.fail_at(start, "unexpected call token: expecting var")
         segments: list[String] = []
         for segment in reference.path:
             if not isinstance(segment, String):
@@ -181,7 +187,7 @@ class ModuleParser(RuleParser):
 
     def _import(self) -> Import:
         start = self.advance()
-        name, segments = self._dotted_path()
+        name, segments = self._dotted_path("expected path")
         if name.name not in _IMPORT_ROOTS:
             roots = ", ".join(_IMPORT_ROOTS)
             message = f"unexpected import path, must begin with one of: {{{roots}}}, got: {name.name}"
@@ -192,7 +198,8 @@ class ModuleParser(RuleParser):
         reserved = ALL_KEYWORDS if self.strict else KEYWORDS
         if alias is None and name.name != "future" and found.name in reserved:
             message = f"unexpected import path, must not end with a keyword, got: {found.name}"
-            self.report(f"{message} (hint: import a different path or use an alias)", found.location)
+            place = segments[-1].location if segments else name.location
+            self.report(f"{message} (hint: import a different path or use an alias)", place)
         if name.name == "future":
             self._import_future(found)
         elif name.name == "rego":
@@ -212,21 +219,21 @@ class ModuleParser(RuleParser):
     def _import_future(self, found: Import) -> None:
         segments = [segment.value for segment in found.path.path if isinstance(segment, String)]
         if segments[:1] != ["keywords"]:
-            self.report("invalid import, must be `future.keywords`", found.location)
+            self.report("invalid import, must be `future.keywords`", found.path.location)
         elif found.alias is not None:
-            self.report("`future` imports cannot be aliased", found.location)
+            self.report("`future` imports cannot be aliased", found.path.location)
         elif len(segments) > 1 and segments[1] not in FUTURE_KEYWORDS:
             known = " ".join(sorted(FUTURE_KEYWORDS))
-            self.report(f"unexpected keyword, must be one of [{known}]", found.location)
+            self.report(f"unexpected keyword, must be one of [{known}]", found.path.location)
         else:
             self._enable(frozenset(segments[1:2]) or FUTURE_KEYWORDS)
 
     def _import_rego(self, found: Import, name: Var, segments: tuple[String, ...]) -> None:
         if found.path.path != (String("v1"),):
             path = ".".join((name.name, *(segment.value for segment in segments)))
-            self.report(f"invalid import `{path}`, must be `rego.v1`", found.location)
+            self.report(f"invalid import `{path}`, must be `rego.v1`", found.path.location)
         elif found.alias is not None and not self.strict:
-            self.report("`rego` imports cannot be aliased", found.location)
+            self.report("`rego` imports cannot be aliased", found.path.location)
         else:
             self._enable(FUTURE_KEYWORDS)
             self.strict = True

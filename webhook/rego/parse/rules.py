@@ -27,9 +27,9 @@ from webhook.rego.ast import (
     children,
 )
 from webhook.rego.errors import Location
-from webhook.rego.lexer import ALL_KEYWORDS, IDENTIFIER, TEMPLATE_PART, Token
+from webhook.rego.lexer import ALL_KEYWORDS, EOF, IDENTIFIER, TEMPLATE_PART, Token
 from webhook.rego.parse.bodies import BodyParser
-from webhook.rego.parse.cursor import ParseError
+from webhook.rego.parse.cursor import NestingError, ParseError
 from webhook.rego.parse.facts import WrittenHead, head_of
 from webhook.rego.parse.terms import OPERATORS
 
@@ -95,6 +95,8 @@ class RuleParser(BodyParser):
     def _head(self) -> WrittenHead:
         start = self.token
         name = self.variable()
+        if self.token.kind in OPERATORS and self.is_adjacent():
+            self.fail()
         is_spaced = self.token.kind in {".", "[", "("} and not self.is_adjacent()
         path, args = self._head_path(start, name)
         element: Term | None = None
@@ -226,14 +228,18 @@ class RuleParser(BodyParser):
             expression = self.literal()
             if not isinstance(expression.terms, Set):
                 return (expression,)
+        except NestingError:
+            raise
         except ParseError as fault:
+            if fault.is_behind_term:
+                raise
             term_fault = fault
         self.reset(mark)
         try:
             return self.braced_body()
         except ParseError as fault:
             if term_fault is not None and term_fault.index > fault.index:
-                raise term_fault from None
+                raise fault.caused_by(term_fault) from None
             raise
 
     def _otherwise(self, head: Head, sort: str) -> tuple[Branch, ...]:
@@ -263,6 +269,8 @@ class RuleParser(BodyParser):
             body = self._rule_body(sort)
         elif self.at_keyword("if"):
             self.advance()
+            if self.token.kind == EOF:
+                self.fail("rule body expected")
             body = self.braced_body() if self.token.kind == "{" else (self.literal(),)
         return Branch(value, body, location=self.span(start))
 

@@ -6,8 +6,9 @@ Owns how terms combine and bind. Must not know what stands between brackets: the
 import json
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -126,8 +127,16 @@ class TermParser(Cursor, ABC):
             left = self._keyed_membership(start, left)
         while self.at_keyword("in"):
             operator = self._operator(self.advance(), *MEMBER)
-            left = Call(operator, (left, self.relation()), location=self.span(start))
+            left = Call(operator, (left, self._operand(self.relation)), location=self.span(start))
         return left
+
+    def _operand(self, parse: Callable[[], Term]) -> Term:
+        """Parse what stands behind an operator."""
+        try:
+            return parse()
+        except ParseError as fault:
+            fault.is_behind_term = True
+            raise
 
     def _keyed_membership(self, start: Token, key: Term) -> Term:
         mark = self.mark()
@@ -149,7 +158,7 @@ class TermParser(Cursor, ABC):
         while operator is not None and operator.level >= weakest:
             called = self._operator(self.advance(), operator.builtin)
             right_start = self.token
-            right = self.term()
+            right = self._operand(self.term)
             following = OPERATORS.get(self.token.kind)
             if following is not None and following.level > operator.level:
                 right = self._binary(operator.level + 1, right_start, right)
@@ -227,16 +236,25 @@ class TermParser(Cursor, ABC):
         dot = self.advance()
         token = self.token
         if not self.is_adjacent():
-            self.fail_at(dot, f"unexpected whitespace token: expected {IDENTIFIER}")
+            self._refuse_space(dot, token)
         if token.kind != IDENTIFIER and token.kind not in ALL_KEYWORDS:
             self.fail(f"expected {IDENTIFIER}")
         return String(token.text, location=self.place(self.advance()))
+
+    def _refuse_space(self, dot: Token, following: Token) -> NoReturn:
+        """Refuse the space behind a dot; OPA counts a line break to the line that it begins."""
+        place = self.place(dot)
+        if following.after_newline:
+            place = msgspec.structs.replace(place, row=place.row + 1, col=0)
+        raise ParseError(f"unexpected whitespace token: expected {IDENTIFIER}", place, self._index)
 
     def _bracketed(self) -> Term:
         self.advance()
         self.enter()
         index = self.infix()
-        self.expect("]")
+        if self.token.kind != "]":
+            self.fail("expected [")  # OPA names the bracket that opened the index
+        self.advance()
         self.leave()
         return index
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.rego_syntax import array, body, call, obj, parsed_term, ref, rego_set, term
+from tests.support.rego_syntax import array, body, call, diagnostics, obj, parsed_term, ref, rego_set, term
 from webhook.rego.ast import (
     ArrayComprehension,
     Expr,
@@ -127,7 +127,10 @@ def test_a_template_string_takes_only_values(expression: str, what: str) -> None
         ("[1,,2]", "unexpected , token"),
         ("{1 2}", "non-terminated set"),
         ("{a: 1, b}", "non-terminated object"),
-        ("{a: 1 b: 2}", "non-terminated object"),
+        ("{a: 1 b: 2}", "unexpected identifier token: non-terminated object"),
+        ("{a: 1 | x y}", "unexpected identifier token: non-terminated object"),
+        ("{a + 1: 1 + 2, b 2}", 'unexpected number token: expected ":"'),
+        ("{a: 1 + 2, b: 2 3}", 'unexpected number token: expected "," or "}"'),
         ("[x | ]", "found empty body"),
         ("[x | y z]", r"expected \n or ; or ]"),
         ('$"{x y}"', "expected } to end template string expression"),
@@ -139,6 +142,15 @@ def test_a_malformed_composite_says_what_is_wrong(text: str, message: str) -> No
         parse_query(text)
 
     assert message in caught.value.diagnostics[0].message
+
+
+def test_an_object_that_ends_too_early_is_reported_where_opa_does_and_where_it_stopped() -> None:
+    found = diagnostics('package a\n\np := {\n  "x": 1,\n  "y": {"z": 2 "w": 3},\n}\n')
+
+    assert [(entry.location.row, entry.location.col, entry.message) for entry in found] == [
+        (4, 8, "unexpected number token: non-terminated object"),
+        (5, 16, "unexpected string token: non-terminated object"),
+    ]
 
 
 def test_nested_unions_that_look_like_comprehensions_take_no_exponential_time() -> None:

@@ -51,7 +51,7 @@ def test_an_import_is_a_path_with_an_alias(text: str, expected: Import) -> None:
         ),
         ("import data.a[x]", "unexpected var token: expecting string"),
         ("import data.a[0]", "unexpected number token: expecting string"),
-        ("import data.f(x)", "unexpected call: expecting path"),
+        ("import data.f(x)", "expected path"),
         ("import data.a as 1", "unexpected number token: expected var"),
         ("import data.if", "unexpected import path, must not end with a keyword, got: if"),
         ("import future.a", "invalid import, must be `future.keywords`"),
@@ -78,7 +78,8 @@ def test_a_wrong_import_or_package_says_why(text: str, expected: str) -> None:
         ("package", "unexpected eof token"),
         ("package 1", "unexpected number token"),
         ("package a[b]", "unexpected var token: expecting string"),
-        ("package f().a", "unexpected call: expecting path"),
+        ("package f()", "unexpected eof token"),
+        ("package f().a", "unexpected call token: expecting var"),
     ],
 )
 def test_a_file_without_a_package_is_refused_with_a_place(text: str, message: str) -> None:
@@ -171,3 +172,18 @@ def test_an_import_of_rego_v1_switches_a_v0_file_to_v1() -> None:
 )
 def test_a_v0_file_knows_the_keywords_that_it_imports(text: str) -> None:
     assert parsed_module(text, "v0").version == "v0"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("import future.keywords.x", (3, 8)),
+        ("import rego.v2", (3, 8)),
+        ("import data.a.if", (3, 15)),
+        ("p := input.\nq := 1", (4, 0)),
+    ],
+)
+def test_errors_stand_where_opa_puts_them(text: str, place: tuple[int, int]) -> None:
+    found = diagnostics(f"package test\n\n{text}")[0].location
+
+    assert (found.row, found.col) == place

@@ -140,7 +140,7 @@ def test_each_wildcard_is_a_variable_of_its_own() -> None:
         ("(a.b).c", "illegal ref (head cannot be ref)"),
         ("a.1", "unexpected number token: expected identifier"),
         ("a. b", "unexpected whitespace token: expected identifier"),
-        ("a[1", "expected ]"),
+        ("a[1", "unexpected eof token: expected ["),
         ("f(1", 'expected "," or ")"'),
         ("f(1 2)", 'expected "," or ")"'),
         ("(1", "non-terminated expression"),
