@@ -4,7 +4,9 @@ Owns the list of findings and their order. Must not know what any check looks fo
 """
 
 from collections.abc import Mapping
-from typing import Final
+from enum import IntEnum
+
+import msgspec
 
 from webhook.rego.errors import (
     COMPILE_ERROR,
@@ -16,55 +18,81 @@ from webhook.rego.errors import (
     Location,
 )
 
-_STAGES: Final = {COMPILE_ERROR: 0, TYPE_ERROR: 1, UNSAFE_VAR_ERROR: 2, RECURSION_ERROR: 3}
-"""OPA stops at the first of these stages that finds something: what it would report comes first."""
+
+class Stage(IntEnum):
+    """What OPA checks one after the other; it stops at the first stage that finds something, so that comes first."""
+
+    NAMES = 0
+    BODIES = 1
+    REPLACEMENTS = 2
+    CONFLICTS = 3
+    FUNCTIONS = 4
+    HEADS = 5
+    SAFETY = 6
+    RECURSION = 7
+    TYPES = 8
+    AVAILABILITY = 9
+
+
+class _Finding(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+    location: Location
 
 
 class Findings:
     """Every error found so far; each is kept once."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, Location], None] = {}
+        self._found: dict[_Finding, Stage] = {}
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def misuse(self, message: str, location: Location) -> None:
+    def misuse(self, message: str, location: Location, stage: Stage = Stage.BODIES) -> None:
         """Note a `rego_compile_error`."""
-        self._found[COMPILE_ERROR, message, location] = None
+        self._found[_Finding(COMPILE_ERROR, message, location)] = stage
 
-    def mistype(self, message: str, location: Location) -> None:
+    def mistype(self, message: str, location: Location, stage: Stage = Stage.TYPES) -> None:
         """Note a `rego_type_error`."""
-        self._found[TYPE_ERROR, message, location] = None
+        self._found[_Finding(TYPE_ERROR, message, location)] = stage
 
-    def unsafe(self, message: str, location: Location) -> None:
+    def unsafe(self, message: str, location: Location, stage: Stage = Stage.SAFETY) -> None:
         """Note a `rego_unsafe_var_error`."""
-        self._found[UNSAFE_VAR_ERROR, message, location] = None
+        self._found[_Finding(UNSAFE_VAR_ERROR, message, location)] = stage
 
     def recursion(self, message: str, location: Location) -> None:
         """Note a `rego_recursion_error`."""
-        self._found[RECURSION_ERROR, message, location] = None
+        self._found[_Finding(RECURSION_ERROR, message, location)] = Stage.RECURSION
 
-    def raise_any(self, texts: Mapping[str, str]) -> None:
-        """Do nothing when nothing was found; `texts` maps each file, in order, to its source to quote lines from.
+    def raise_any(self, texts: Mapping[str, str], *, through: Stage = Stage.AVAILABILITY) -> None:
+        """Do nothing when nothing was found up to a stage; `texts` maps files, in order, to the sources to quote from.
 
         Raises:
             CompileError: something was found; it carries all of it.
 
         """
-        if not self._found:
+        if all(stage > through for stage in self._found.values()):
             return
-        lines = {location.file: texts.get(location.file, "").splitlines() for _, _, location in self._found}
+        lines = {
+            file: texts.get(file, "").splitlines()
+            for file in dict.fromkeys(found.location.file for found in self._found)
+        }
         files = {file: index for index, file in enumerate(texts)}
 
-        def order(found: tuple[str, str, Location]) -> tuple[int, int, int, int]:
-            code, _, location = found
-            return _STAGES[code], files.get(location.file, -1), location.row, location.col
+        def order(found: _Finding) -> tuple[int, int, int, int]:
+            place = found.location
+            return self._found[found], files.get(place.file, -1), place.row, place.col
 
         raise CompileError(
             tuple(
-                Diagnostic(code, message, location, _line(lines[location.file], location.row))
-                for code, message, location in sorted(self._found, key=order)
+                Diagnostic(
+                    found.code,
+                    found.message,
+                    found.location,
+                    _line(lines[found.location.file], found.location.row),
+                )
+                for found in sorted(self._found, key=order)
             )
         )
 

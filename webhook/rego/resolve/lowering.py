@@ -21,6 +21,7 @@ from webhook.rego.ast import (
     With,
 )
 from webhook.rego.errors import Location
+from webhook.rego.resolve.findings import Stage
 from webhook.rego.resolve.names import (
     collect_names,
     is_assignment,
@@ -104,7 +105,7 @@ class Lowering(TermLowering):
         if type(target) is Ref and not target.path and root_name(target) in ROOTS:
             if self._around.is_v1 or self._around.strict:
                 message = f"variables must not shadow {root_name(target)} (use a different variable name)"
-                self._findings.misuse(message, expr.location)
+                self._findings.misuse(message, expr.location, Stage.NAMES)
                 return None
             target = target.head
         if type(value) is Call and type(target) is Var and not target.is_wildcard:

@@ -25,7 +25,7 @@ from webhook.rego.ast import (
     Term,
     Var,
 )
-from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.findings import Findings, Stage
 from webhook.rego.resolve.shapes import ROOTS, SCALARS, Path
 from webhook.rego.resolve.text import term_text
 
@@ -64,7 +64,8 @@ def check_imports(module: Module, findings: Findings) -> None:
     for imported in module.imports:
         earlier = seen.setdefault(imported.name, imported)
         if earlier is not imported:
-            findings.misuse(f"import must not shadow {import_text(earlier)}", imported.location)
+            message = f"import must not shadow {import_text(earlier)}"
+            findings.misuse(message, imported.location, Stage.NAMES)
 
 
 def import_text(imported: Import) -> str:
@@ -76,14 +77,15 @@ def import_text(imported: Import) -> str:
 def check_root_shadowing(rule: Rule, findings: Findings) -> None:
     """Note a rule that is called `input` or `data`."""
     if rule.head.name in ROOTS:
-        findings.misuse(f"rules must not shadow {rule.head.name} (use a different rule name)", rule.location)
+        message = f"rules must not shadow {rule.head.name} (use a different rule name)"
+        findings.misuse(message, rule.location, Stage.NAMES)
 
 
 def check_unused_imports(module: Module, names: ModuleNames, findings: Findings) -> None:
     """Note imports that no rule uses; for strict mode."""
     for imported in module.imports:
         if root_name(imported.path) not in _LANGUAGE_IMPORTS and imported.name not in names.used:
-            findings.misuse(f"{import_text(imported)} unused", imported.location)
+            findings.misuse(f"{import_text(imported)} unused", imported.location, Stage.NAMES)
 
 
 def head_path(module: Module, rule: Rule) -> tuple[Path, tuple[Term, ...]]:

@@ -14,7 +14,7 @@ from webhook.rego.ast import Ref, Rule, String, Term, Var
 from webhook.rego.builtins.registry import BUILTINS, UNAVAILABLE
 from webhook.rego.errors import Location
 from webhook.rego.resolve.environment import Environment, TypeNode
-from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.findings import Findings, Stage
 from webhook.rego.resolve.names import root_name
 from webhook.rego.resolve.shapes import is_data, path_of, path_text
 from webhook.rego.resolve.text import term_text
@@ -107,16 +107,17 @@ class Operators:
             refuse(name, location, self._findings)
             return None
         if callee is None:
-            self._findings.mistype(f"undefined function {term_text(operator)}", location)
+            self._findings.mistype(f"undefined function {term_text(operator)}", location, Stage.FUNCTIONS)
         elif not deprecated_allowed and name in BUILTINS and BUILTINS[name].deprecated:
-            self._findings.mistype(f"deprecated built-in function calls in expression: {name}", location)
+            message = f"deprecated built-in function calls in expression: {name}"
+            self._findings.mistype(message, location, Stage.AVAILABILITY)
         return callee
 
     def _find_rule(self, operator: Ref, location: Location) -> Callee | None:
         path = path_of(operator)
         node = self._tree.find(path) if len(path) == len(operator.path) else None
         if node is None or not node.rules:
-            self._findings.mistype(f"undefined function {term_text(operator)}", location)
+            self._findings.mistype(f"undefined function {term_text(operator)}", location, Stage.FUNCTIONS)
             return None
         return Callee(operator, len(node.rules[0].head.args or ()))
 
@@ -137,13 +138,14 @@ class Operators:
             message = f"function {name} has arity {arity}, got {len(args)} {noun}"
         else:
             message = f"{name}: arity mismatch{_arity_details(name, args, as_value=as_value)}"
-        self._findings.mistype(message, location)
+        self._findings.mistype(message, location, Stage.FUNCTIONS)
         return False
 
 
 def refuse(name: str, location: Location, findings: Findings) -> None:
     """Note a call of a builtin that is not available, with the reason."""
-    findings.mistype(f"built-in function {name} is not available: {UNAVAILABLE[name]}", location)
+    message = f"built-in function {name} is not available: {UNAVAILABLE[name]}"
+    findings.mistype(message, location, Stage.FUNCTIONS)
 
 
 def _arity_details(name: str, args: tuple[Term, ...], *, as_value: bool) -> str:

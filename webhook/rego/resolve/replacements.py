@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from webhook.rego.ast import Ref, Rule, Term, Var
 from webhook.rego.builtins.registry import BUILTINS
-from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.findings import Findings, Stage
 from webhook.rego.resolve.names import root_name
 from webhook.rego.resolve.operators import (
     METADATA_CHAIN,
@@ -43,16 +43,15 @@ class Replacements:
         name = builtin_name(target)
         if not name or find_builtin(name) is None or name == "assign":
             message = "with keyword target must reference existing input, data, or a function"
-            self._findings.mistype(message, target.location)
+            self._findings.mistype(message, target.location, Stage.REPLACEMENTS)
             return True
         self._check_builtin(name, target)
         return not self._names_function_or_rule(value)
 
     def _check_segments(self, target: Term) -> None:
         if isinstance(target, Ref) and len(path_of(target)) != len(target.path):
-            self._findings.misuse(
-                f"with keyword target {term_text(target)} must be constant", target.location
-            )
+            message = f"with keyword target {term_text(target)} must be constant"
+            self._findings.misuse(message, target.location, Stage.REPLACEMENTS)
 
     def _check_data(self, target: Term, value: Term) -> bool:
         if not isinstance(target, Ref):
@@ -64,21 +63,24 @@ class Replacements:
             node = node.children.get(segment) if node is not None else None
             if node is not None and node.rules:
                 message = "with keyword cannot partially replace virtual document(s)"
-                self._findings.misuse(message, target.location)
+                self._findings.misuse(message, target.location, Stage.REPLACEMENTS)
         if self._operators.function_rules(target):
             return not self._names_function_or_rule(value)
         return not (isinstance(value, Ref) and self._operators.function_rules(value))
 
     def _check_builtin(self, name: str, target: Term) -> None:
         if name in _IRREPLACEABLE:
-            self._findings.misuse(f'{_PREFIX} replacement of "{name}" invalid', target.location)
+            message = f'{_PREFIX} replacement of "{name}" invalid'
+            self._findings.misuse(message, target.location, Stage.REPLACEMENTS)
         elif name.startswith("internal."):
             message = f'{_PREFIX} replacement of internal function "{name}" invalid'
-            self._findings.misuse(message, target.location)
+            self._findings.misuse(message, target.location, Stage.REPLACEMENTS)
         elif name in BUILTINS and BUILTINS[name].relation:
-            self._findings.misuse(f"{_PREFIX} target must not be a relation", target.location)
+            message = f"{_PREFIX} target must not be a relation"
+            self._findings.misuse(message, target.location, Stage.REPLACEMENTS)
         elif name == "print" or (name in BUILTINS and BUILTINS[name].void):
-            self._findings.misuse(f"{_PREFIX} target must not be a void function", target.location)
+            message = f"{_PREFIX} target must not be a void function"
+            self._findings.misuse(message, target.location, Stage.REPLACEMENTS)
 
     def _names_function_or_rule(self, value: Term) -> bool:
         if not isinstance(value, Ref):

@@ -14,7 +14,7 @@ import msgspec
 
 from webhook.rego.ast import Module, Rule, Term
 from webhook.rego.resolve.conflicts import check_base_documents, check_conflicts, check_packages
-from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.findings import Findings, Stage
 from webhook.rego.resolve.graph import RuleGraph
 from webhook.rego.resolve.metadata import Metadata
 from webhook.rego.resolve.names import (
@@ -98,13 +98,13 @@ class _Resolver:
         arities = function_arities(self._sources)
         for module, heads, names in zip(self._modules, self._heads, self._module_names(), strict=True):
             self._resolve_module(module, heads, names, metadata, arities)
-        check_conflicts(self._tree, self._findings)
+        check_conflicts(self._tree, self._modules, self._findings)
         check_packages(self._modules, self._sources, self._findings)
         if data:
             check_base_documents(self._tree, data, self._findings)
         graph = RuleGraph(self._tree)
         graph.check_recursion(self._findings)
-        self._findings.raise_any(self._texts)
+        self._findings.raise_any(self._texts, through=Stage.RECURSION)
         types = TypeCheck(self._findings)
         for node in graph.ordered():
             for rule in node.rules:

@@ -21,6 +21,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.errors import Location
+from webhook.rego.resolve.findings import Stage
 from webhook.rego.resolve.lowering import Lowering
 from webhook.rego.resolve.names import collect_names, declared_names
 from webhook.rego.resolve.safety import Safety
@@ -116,7 +117,7 @@ class RuleResolver:
             _collect_pattern_names(argument, names)
         for root in sorted(names.intersection(ROOTS)):
             message = f"args must not shadow {root} (use a different variable name)"
-            self._around.findings.misuse(message, rule.location)
+            self._around.findings.misuse(message, rule.location, Stage.NAMES)
         return names
 
     def _pattern(self, term: Term, scopes: Scopes) -> Term:

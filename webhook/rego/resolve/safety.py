@@ -26,7 +26,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.errors import Location
-from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.findings import Findings, Stage
 from webhook.rego.resolve.operators import INTERNAL_PRINT
 from webhook.rego.resolve.shapes import is_generated, operator_name, plain_term, source_name
 from webhook.rego.resolve.variables import Mentions, outputs, term_names, yielded_terms
@@ -63,7 +63,7 @@ class Safety:
         mentioned = set(bound).union(*(Mentions(expr).direct for expr in body))
         for name in sorted(yielded - mentioned):
             if not is_generated(name):
-                self._findings.unsafe(f"var {source_name(name)} is unsafe", location)
+                self._findings.unsafe(f"var {source_name(name)} is unsafe", location, Stage.HEADS)
         self._report()
         return ordered
 

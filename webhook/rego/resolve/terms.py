@@ -32,7 +32,7 @@ from webhook.rego.ast import (
     With,
 )
 from webhook.rego.errors import Location
-from webhook.rego.resolve.findings import Findings
+from webhook.rego.resolve.findings import Findings, Stage
 from webhook.rego.resolve.names import (
     ModuleNames,
     declared_names,
@@ -240,25 +240,29 @@ class TermLowering(ABC):
         if not self._around.operators.check_arity(callee, args, call.location, as_value=as_value):
             return None
         if callee.void and as_value:
-            self._findings.mistype(f"{term_text(call)} used as value", call.location)
+            self._findings.mistype(f"{term_text(call)} used as value", call.location, Stage.BODIES)
             return None
         return callee, args
 
     def _operator(self, call: Call, *, as_value: bool) -> Ref | None:
         head = call.operator.head
         if not isinstance(head, Var):
-            self._findings.mistype(f"undefined function {term_text(call.operator)}", call.location)
+            self._refuse_unknown(call)
             return None
         if self._means_local(head.name):
             if as_value:
                 self._findings.misuse(f"called function {term_text(call.operator)} shadowed", call.location)
             else:
-                self._findings.mistype(f"undefined function {term_text(call.operator)}", call.location)
+                self._refuse_unknown(call)
             return None
         meaning = self._global(head)
         if meaning is None:
             return call.operator
         return Ref(meaning.head, (*meaning.path, *call.operator.path), location=call.operator.location)
+
+    def _refuse_unknown(self, call: Call) -> None:
+        message = f"undefined function {term_text(call.operator)}"
+        self._findings.mistype(message, call.location, Stage.FUNCTIONS)
 
     def _means_local(self, name: str) -> bool:
         return self.scopes.declared(name) is not None

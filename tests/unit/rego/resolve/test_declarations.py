@@ -78,8 +78,8 @@ e if e
 """
     assert [error.split(":")[0] for error in errors_of(module)] == [
         "3 rego_compile_error",
-        "5 rego_type_error",
         "6 rego_type_error",
+        "5 rego_type_error",
         "4 rego_unsafe_var_error",
         "8 rego_recursion_error",
     ]
@@ -152,3 +152,24 @@ def test_a_variable_bound_to_nothing_is_undeclared_in_template_strings() -> None
     errors = errors_in('p contains item if { some label in labels; item := $"{label}" }')
 
     assert errors[0] == "rego_compile_error: var label is undeclared"
+
+
+@pytest.mark.parametrize(
+    ("rules", "rows"),
+    [
+        ("p if nothing(1)\ndata := 1", [3, 2]),
+        ("p if nothing(1)\nq if { 1 with foo as 2 }", [3, 2]),
+        ("p if nothing(1)\nq := 1\nq contains 2", [3, 2]),
+        ("p if x\nq contains y if true", [3, 2]),
+        ("p if p\nq if x", [3, 2]),
+        ("p := any([true])\nq := count(1)", [3, 2]),
+    ],
+)
+def test_what_opa_checks_first_is_reported_first(rules: str, rows: list[int]) -> None:
+    assert [int(error.split()[0]) for error in errors_of(f"package test\n{rules}")] == rows
+
+
+def test_several_defaults_are_reported_at_the_package_as_in_opa() -> None:
+    assert errors_of("# Rules\npackage test\n\ndefault p := 1\n\ndefault p := 2") == [
+        "2 rego_type_error: multiple default rules data.test.p found at module0.rego:4, module0.rego:6"
+    ]
