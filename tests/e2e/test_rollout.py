@@ -1,5 +1,6 @@
 """What a rollout promises to those who work with it, kept by a real server over HTTPS."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,13 +9,14 @@ import pytest
 from tests.support.gradate import Deployment, Refused, deployed, policy_text, unit_test_text
 from webhook.flows.exceptions import GrantException
 from webhook.flows.operate import RolloutVerb
-from webhook.flows.review import FindingName, JudgeFindings, ListFindings
+from webhook.flows.review import DisputeFinding, FindingName, JudgeFindings, ListFindings
 from webhook.flows.review_views import FindingView
 from webhook.flows.rollout_status import RolloutName
 from webhook.rollout.bars import LEAST_EVALUATIONS_FOR_P99
 from webhook.rollout.finding import FindingKind, Verdict
 from webhook.server.operation_table import (
     ABORT_ROLLOUT,
+    DISPUTE_FINDING,
     GET_FINDING,
     GRANT_EXCEPTION,
     JUDGE_FINDINGS,
@@ -36,7 +38,7 @@ EASY = {
 """Bars that some dozens of workloads clear."""
 POLICIES = (
     "started", "untested", "repeated", "aborted", "excepted", "superseded", "earning", "failing", "disputed",
-    "fixed", "deleted", "rehearsed", "erring",
+    "fixed", "deleted", "rehearsed", "erring", "heard",
 )  # fmt: skip
 
 
@@ -199,8 +201,8 @@ def test_an_abort_counts_at_the_next_tick_and_the_aborted_content_never_starts_a
     assert waited < 1
 
     for text in (policy_text("aborted", "1.0.0", denies=[latest("aborted")]), stricter("aborted")):
-        gradate.save(text, "aborted")
         reloads = len(gradate.events("snapshot_loaded"))
+        gradate.save(text, "aborted")
         gradate.until(lambda seen=reloads: len(gradate.events("snapshot_loaded")) > seen)  # type: ignore[misc]
     gradate.until(lambda: notes(gradate, "aborted"))
     assert "was given up before (aborted by noor: wrong day) and does not start again" in notes(
@@ -288,6 +290,14 @@ def test_verdicts_of_false_positive_roll_a_version_back_by_themselves(gradate: D
     gradate.until(lambda: gradate.submit(branch("failing"), namespace=inside).allowed)
     with pytest.raises(Refused, match="409 conflict: it would roll back at once"):
         gradate.operate(RETRY_ROLLOUT, RolloutVerb(name="failing"))
+
+
+def test_a_denial_can_be_disputed_the_moment_that_it_is_out(gradate: Deployment) -> None:
+    inside, _ = begin(gradate, "heard")
+    denied = gradate.submit(branch("heard"), namespace=inside, name="shop")
+    (identity,) = set(re.findall(r"f-[0-9a-f]{16}", denied.message))
+    disputed = gradate.operate(DISPUTE_FINDING, DisputeFinding(id=identity, reason="it is our release"))
+    assert (disputed.finding.owner, disputed.finding.disputed) == ("Deployment/shop", True)
 
 
 def test_a_dispute_by_annotation_stands_at_the_head_of_the_queue_until_it_is_judged(

@@ -5,14 +5,13 @@ import secrets
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from webhook.flows.operation_errors import InvalidField, UnknownName, unknown
-from webhook.flows.operator import Ask, Operator, View, require_policy
+from webhook.flows.operation_errors import InvalidField, unknown
+from webhook.flows.operator import Ask, Operator, View, find_finding, require_policy
 from webhook.flows.rollout_views import moment
 from webhook.flows.signals import settle_by_exception
 from webhook.ports.store import NotInStore
 from webhook.rollout.duration import parse_duration
 from webhook.rollout.errors import InvalidDuration
-from webhook.rollout.finding import FindingId
 from webhook.rollout.policy_exception import ExceptionId, PolicyException
 
 NEVER = "never"
@@ -190,10 +189,7 @@ def _read_moment(text: str) -> int | None:
 async def _filled_in(operator: Operator, ask: GrantException) -> GrantException:
     if not ask.finding:
         return ask
-    try:
-        finding = await operator.store.finding(FindingId(ask.finding))
-    except NotInStore as error:
-        raise UnknownName(str(error)) from error
+    finding = await find_finding(operator, ask.finding)
     return GrantException(
         policy=ask.policy or finding.policy,
         namespace=ask.namespace or finding.namespace,

@@ -3,6 +3,7 @@
 Owns what every operation needs, and how names that people type find what they mean.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from webhook.policy.version import PolicyVersion
 from webhook.ports.clock import Clock
 from webhook.ports.source import SourceError
 from webhook.ports.store import NotInStore, Store, StoredVersion
+from webhook.rollout.finding import Finding, FindingId
 from webhook.rollout.life import ENGINE, Rollout, RolloutId, Transition
 from webhook.rollout.strategy import Strategy
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
+_FINDING = re.compile(r"f-[0-9a-f]{16}")
+_LOOKS_A_SECOND = 20
 _LONGEST_NAME = 128
 _SIGNALS = "signal:"
 _SHOWN_DIGEST = len("sha256:") + 12
@@ -58,6 +62,8 @@ class Operator:
     loaded: Callable[[], Awaitable[Sequence[PolicyVersion]]] = _load_nothing
     """Gives what the policy files hold now; raises PolicyError or SourceError."""
     announce: Announce = _tell_nobody
+    patience_seconds: float = 5.0
+    """How long a finding is waited for that a denial may have named and no replica has stored yet."""
 
 
 def require_person(name: str) -> str:
@@ -109,6 +115,28 @@ async def find_rollout(store: Store, name: str) -> Rollout:
         raise UnknownName(f"{name} has no rollout: its stable version was in force when the store was new")
     known = {rollout.id: None for rollout in await store.rollouts()}
     raise unknown("policy or rollout", name, [*await known_policies(store), *known])
+
+
+async def find_finding(operator: Operator, identity: str) -> Finding:
+    """Find a finding by its id, from the moment on at which a denial names it.
+
+    The denial is out before the finding is stored, so one that may be on its way is waited for.
+
+    Raises:
+        UnknownName: there is none.
+
+    """
+    looks = 1 + int(operator.patience_seconds * _LOOKS_A_SECOND if _FINDING.fullmatch(identity) else 0)
+    for look in range(looks):
+        if look:
+            await asyncio.sleep(1 / _LOOKS_A_SECOND)
+        try:
+            return await operator.store.finding(FindingId(identity))
+        except NotInStore:
+            continue
+    raise UnknownName(
+        f"there is no finding {identity!r}; `gradate review list --all-versions` lists those there are"
+    )
 
 
 async def known_versions(operator: Operator, policy: str) -> Sequence[StoredVersion]:

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import msgspec
 
-from webhook.flows.operation_errors import InvalidField, UnknownName
-from webhook.flows.operator import Ask, Operator, View, find_version, require_policy
+from webhook.flows.operation_errors import InvalidField
+from webhook.flows.operator import Ask, Operator, View, find_finding, find_version, require_policy
 from webhook.flows.review_views import (
     FindingDetail,
     FindingView,
@@ -20,8 +20,8 @@ from webhook.flows.review_views import (
     view_finding,
     view_finding_detail,
 )
-from webhook.ports.store import FindingQuery, NotInStore, Store
-from webhook.rollout.finding import Dispute, Finding, FindingId, FindingKind, Judgement, Verdict
+from webhook.ports.store import FindingQuery, Store
+from webhook.rollout.finding import Dispute, Finding, FindingKind, Judgement, Verdict
 from webhook.rollout.life import Rollout
 
 _AT_ONCE = 500
@@ -120,11 +120,8 @@ async def list_findings(operator: Operator, ask: ListFindings) -> FindingList:
 
 async def show_finding(operator: Operator, ask: FindingName) -> FindingDetail:
     """Give one finding with its sample, both versions' answers, every verdict and objection."""
-    store, identity = operator.store, FindingId(ask.id)
-    try:
-        finding = await store.finding(identity)
-    except NotInStore as error:
-        raise _unknown_finding(ask.id) from error
+    store, finding = operator.store, await find_finding(operator, ask.id)
+    identity = finding.id
     rollout = (await _Versions.read(store)).newest.get(finding.version)
     judgements, disputes = await store.judgements(identity), await store.disputes(identity)
     return view_finding_detail(finding, rollout, judgements, disputes)
@@ -153,11 +150,9 @@ async def dispute_finding(operator: Operator, ask: DisputeFinding) -> FindingDet
     """Object to a denial; the finding goes to the head of the review queue."""
     if not ask.reason.strip():
         raise InvalidField("reason", "is empty; say why the denial is wrong, for whoever reviews it")
+    finding = await find_finding(operator, ask.id)
     dispute = Dispute(operator.name, ask.reason.strip(), operator.clock.now_ns())
-    try:
-        await operator.store.dispute(FindingId(ask.id), dispute)
-    except NotInStore as error:
-        raise _unknown_finding(ask.id) from error
+    await operator.store.dispute(finding.id, dispute)
     return await show_finding(operator, FindingName(id=ask.id))
 
 
@@ -218,13 +213,10 @@ async def _page(store: Store, queries: Sequence[FindingQuery], offset: int, limi
 
 
 async def _judge_named(operator: Operator, ask: JudgeFindings) -> Sequence[Finding]:
-    store, identities = operator.store, [FindingId(text) for text in dict.fromkeys(ask.ids)]
-    try:
-        if ask.dry_run:
-            return [await store.finding(identity) for identity in identities]
-        return await store.judge(identities, _judgement(operator, ask))
-    except NotInStore as error:
-        raise UnknownName(f"{error}; `gradate review list --all-versions` lists those there are") from error
+    found = [await find_finding(operator, identity) for identity in dict.fromkeys(ask.ids)]
+    if ask.dry_run:
+        return found
+    return await operator.store.judge([finding.id for finding in found], _judgement(operator, ask))
 
 
 async def _judge_selected(
@@ -260,9 +252,3 @@ def _place_in_queue(finding: Finding) -> tuple[int, int, str]:
     # As the store orders each of its answers.
     urgency = 2 if finding.disputed else int(finding.awaits_review)
     return -urgency, finding.first_seen_ns, finding.id
-
-
-def _unknown_finding(identity: str) -> UnknownName:
-    return UnknownName(
-        f"there is no finding {identity!r}; `gradate review list --all-versions` lists those there are"
-    )

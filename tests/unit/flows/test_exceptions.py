@@ -106,7 +106,7 @@ async def test_unknown_names_are_refused_with_the_nearest(scene: Scene) -> None:
     identity = (await granted(scene)).exception.id
     with pytest.raises(UnknownName, match=f"did you mean {identity}"):
         await revoke_exception(scene.operator(), ExceptionName(id=identity[:-1]))
-    with pytest.raises(UnknownName, match="no finding f-nope"):
+    with pytest.raises(UnknownName, match="no finding 'f-nope'"):
         await granted(scene, finding="f-nope")
     with pytest.raises(UnknownName, match="no policy 'other'"):
         await list_exceptions(scene.operator(), ListExceptions(policy="other"))

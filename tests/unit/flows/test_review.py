@@ -1,3 +1,5 @@
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -5,8 +7,10 @@ import pytest
 from tests.support.memory_store import MemoryStore
 from tests.support.operating import CANDIDATE, POLICY, STABLE, Scene, finding, ids
 from webhook.flows import operate
+from webhook.flows.exceptions import GrantException, grant_exception
 from webhook.flows.operate import PromoteRollout, RolloutVerb, StartRollout
 from webhook.flows.operation_errors import InvalidField, UnknownName
+from webhook.flows.operator import Operator
 from webhook.flows.review import (
     DisputeFinding,
     FindingName,
@@ -134,13 +138,46 @@ async def test_a_verdict_on_several_findings_counts_at_once(scene: Scene) -> Non
 
 
 async def test_an_unknown_finding_keeps_the_verdict_from_all_others(scene: Scene) -> None:
-    with pytest.raises(UnknownName, match="there is no finding f-nope"):
+    with pytest.raises(UnknownName, match="there is no finding 'f-nope'"):
         await judge_findings(scene.operator(), wrong(FINDINGS[0].id, "f-nope"))
     assert len(await listed(scene, QUEUE)) == 6
     with pytest.raises(UnknownName, match="there is no finding 'f-nope'"):
         await show_finding(scene.operator(), FindingName(id="f-nope"))
     with pytest.raises(UnknownName, match="there is no finding 'f-nope'"):
         await dispute_finding(scene.operator(), DisputeFinding(id="f-nope", reason="x"))
+
+
+FRESH = finding(77)
+"""Named by a denial that is out, and stored a moment later."""
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda operator: dispute_finding(operator, DisputeFinding(id=FRESH.id, reason="no secret")),
+        lambda operator: judge_findings(operator, wrong(FRESH.id)),
+        lambda operator: show_finding(operator, FindingName(id=FRESH.id)),
+        lambda operator: grant_exception(
+            operator, GrantException(finding=FRESH.id, reason="legacy", owner="team", expires="1h")
+        ),
+    ],
+    ids=["dispute", "verdict", "show", "exception"],
+)
+async def test_a_finding_is_known_from_the_moment_on_at_which_its_denial_is_out(
+    scene: Scene, work: Callable[[Operator], Awaitable[object]]
+) -> None:
+    asked = asyncio.ensure_future(work(scene.operator()))
+    await asyncio.sleep(0.01)
+    assert not asked.done()
+    await scene.see(0, FRESH)
+    await asked
+    assert (await scene.store.finding(FRESH.id)).owner == FRESH.owner
+
+
+async def test_a_finding_that_never_comes_is_not_waited_for_for_ever(scene: Scene) -> None:
+    hasty = replace(scene.operator(), patience_seconds=0.1)
+    with pytest.raises(UnknownName, match=f"there is no finding '{FRESH.id}'"):
+        await dispute_finding(hasty, DisputeFinding(id=FRESH.id, reason="no secret"))
 
 
 async def test_verdicts_and_objections_have_a_reason(scene: Scene) -> None:
