@@ -1,12 +1,13 @@
 """Findings: what the rules of a policy gave, read tolerantly, and which of them stood before an UPDATE.
 
 A rule may give a string, `{msg, path, details}` or anything else; nothing that it gives can raise. Paths are
-those that the policy wrote, inside the Pod or object that it judged. Texts are not redacted yet.
+those that the policy wrote, inside the Pod or object that it judged. Texts are as the policy wrote them, too: what must
+be hidden has to be found before anything is cut or cleaned (`message_text`).
 """
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -34,6 +35,7 @@ class Finding:
 
     rule: str
     message: str
+    """As the policy wrote it; `message_text` is what people may see."""
     path: FieldPath = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,6 +48,11 @@ def read_findings(outputs: Outputs) -> tuple[Finding, ...]:
         for value in _listed(outputs.get(rule, ()))[:MOST_FINDINGS]
         if value is not None and value is not False
     )
+
+
+def message_text(finding: Finding, hide: Callable[[str, int], str]) -> str:
+    """Give the message for people; `hide` redacts a text and gives about as many of its first characters as asked."""
+    return _clean(hide(finding.message, MESSAGE_CHARACTERS)) or f"rule {finding.rule} holds"
 
 
 def are_complete(outputs: Outputs) -> bool:
@@ -81,20 +88,20 @@ def _read_finding(rule: str, value: object) -> Finding:
         return _read_object(rule, value)
     if value is True:
         return Finding(rule, f"rule {rule} holds")
-    return Finding(rule, _clean(value if isinstance(value, str) else _render(value)) or f"rule {rule} holds")
+    return Finding(rule, value if isinstance(value, str) else _render(value))
 
 
 def _read_object(rule: str, value: dict[Any, Any]) -> Finding:
     message = value.get("msg", value.get("message"))
     if message is None:
-        return Finding(rule, _clean(_render(value)))
+        return Finding(rule, _render(value))
     details = value.get("details")
     others = {str(key): item for key, item in value.items() if key not in _OWN_KEYS}
     if isinstance(details, dict):
         others = {**{str(key): item for key, item in details.items()}, **others}
     elif details is not None:
         others["details"] = details
-    text = _clean(message if isinstance(message, str) else _render(message)) or f"rule {rule} holds"
+    text = message if isinstance(message, str) else _render(message)
     return Finding(rule, text, parse_path(value.get("path")) or (), others)
 
 

@@ -16,6 +16,7 @@ from webhook.decision.finding import (
     Outputs,
     are_complete,
     mark_standing,
+    message_text,
     read_findings,
 )
 from webhook.decision.redaction import Redactor
@@ -121,6 +122,10 @@ class Judge:
             digest=policy.digest,
         )
 
+    def redact(self, text: str) -> str:
+        """Hide the values of the request's objects in a text that stands beside its verdicts."""
+        return self._redact().text(text)
+
     def _make_violations(
         self, policy: PolicyVersion, findings: Sequence[Finding], as_pod: bool, old_outputs: Outputs | None
     ) -> tuple[Violation, ...]:
@@ -133,8 +138,8 @@ class Judge:
                 version=policy.metadata.version,
                 rule=finding.rule,
                 action=_decide_action(finding.rule, policy.metadata.action, stands),
-                message=redactor.text(finding.message),
-                path=(*prefix, *map(redactor.value, finding.path)),
+                message=message_text(finding, redactor.beginning),
+                path=(*prefix, *redactor.place(finding.path)),
                 details=redactor.value(dict(finding.details)),
                 remediation=policy.metadata.remediation,
                 standing=stands,

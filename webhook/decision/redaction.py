@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from webhook.admission.path import FieldPath, render_path, render_pointer
+
 PLACEHOLDER: Final = "[redacted]"
 
 SHORTEST: Final = 4
@@ -22,6 +24,9 @@ value `pass` leaves the word `password` whole."""
 
 MOST_HIDDEN: Final = 4_000
 """With more forms to look for, texts are withheld as a whole: the search must not keep a server busy."""
+
+_MOST_SEARCHED: Final = 16_000_000
+"""Characters that one shortened text may cost: as many texts are withheld as a whole as with too many forms."""
 
 _SECRETIVE_NAME: Final = re.compile(
     r"pass|pwd|secret|token|key|cred|auth|private|cert|salt|sign|dsn|conn", re.IGNORECASE
@@ -48,7 +53,7 @@ _IDENTIFIERS: Final = frozenset({"name", "generateName", "namespace", "serviceAc
 class Redactor:
     """Replaces the literal values of an object wherever they occur in a text."""
 
-    __slots__ = ("_hidden", "_known", "_withholds")
+    __slots__ = ("_hidden", "_known", "_longest", "_withholds")
 
     def __init__(self, values: Iterable[str]) -> None:
         """Take the values to hide; those shorter than `SHORTEST` are passed over."""
@@ -62,6 +67,7 @@ class Redactor:
             key=len,
             reverse=True,
         )
+        self._longest = len(self._hidden[0]) if self._hidden else 0
         self._withholds = len(self._hidden) > MOST_HIDDEN
         # Paths and keys repeat themselves.
         self._known: dict[str, str] = {}
@@ -75,22 +81,48 @@ class Redactor:
         """Redact one text."""
         known = self._known.get(text)
         if known is None:
-            known = self._known[text] = self._redact(text)
+            known = self._known[text] = self._redact(text, len(text))
         return known
 
-    def _redact(self, text: str) -> str:
+    def beginning(self, text: str, characters: int) -> str:
+        """Redact the first characters of a text; of a value that begins among them nothing is left, however long."""
+        if len(text) <= characters:
+            return self.text(text)
+        if len(self._hidden) * (characters + self._longest) > _MOST_SEARCHED:
+            return PLACEHOLDER
+        return self._redact(text[: characters + self._longest], characters)
+
+    def place(self, path: FieldPath) -> FieldPath:
+        """Redact a path; where a value was taken for several segments, nothing of it is left."""
+        hidden = tuple(self.text(segment) if isinstance(segment, str) else segment for segment in path)
+        if any(self.text(whole) != whole for whole in (render_path(hidden), render_pointer(hidden))):
+            return (PLACEHOLDER,)
+        return hidden
+
+    def _redact(self, text: str, characters: int) -> str:
         if self._withholds:
             return PLACEHOLDER if text else text
         found = [value for value in self._hidden if value in text]
         if not found:
-            return text
+            return text[:characters]
+        parts: list[str] = []
+        position = 0
         # Longest first, in one pass: a value inside another one must not leave the rest of it behind.
-        return re.sub("|".join(map(_pattern, found)), PLACEHOLDER, text)
+        for match in re.finditer("|".join(map(_pattern, found)), text):
+            if match.start() >= characters:
+                break
+            parts += (text[position : match.start()], PLACEHOLDER)
+            position = match.end()
+        return "".join((*parts, text[position:characters]))
 
     def value(self, value: Any) -> Any:
-        """Redact every string of a JSON value, keys included."""
+        """Redact every string and number of a JSON value, keys included."""
         if isinstance(value, str):
             return self.text(value)
+        if type(value) is int or type(value) is float:
+            # A policy may have made a number of a value.
+            written = str(value)
+            return value if self.text(written) == written else PLACEHOLDER
         if isinstance(value, dict):
             return {
                 self.text(key) if isinstance(key, str) else key: self.value(item)

@@ -209,7 +209,8 @@ def dispute_reason(case: Case) -> str | None:
         metadata = holder.get("metadata")
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
         reason = annotations.get(DISPUTE_ANNOTATION) if isinstance(annotations, dict) else None
-        if isinstance(reason, str) and (words := " ".join(reason.split())):
+        # Who objects tends to quote the value, and a store must never have it.
+        if isinstance(reason, str) and (words := " ".join(case.judge.redact(reason).split())):
             return words[:_REASON_CHARACTERS]
     return None
 

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.reviews import pod
-from webhook.decision.finding import MESSAGE_CHARACTERS, Finding, mark_standing, read_findings
+from webhook.decision.finding import (
+    MESSAGE_CHARACTERS,
+    Finding,
+    mark_standing,
+    message_text,
+    read_findings,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,13 +29,12 @@ from webhook.decision.finding import MESSAGE_CHARACTERS, Finding, mark_standing,
         ),
         ({"msg": "m", "details": [1]}, Finding("deny", "m", (), {"details": [1]})),
         ({"msg": ["a", 1]}, Finding("deny", '["a",1]')),
-        ({"msg": ""}, Finding("deny", "rule deny holds")),
+        ({"msg": ""}, Finding("deny", "")),
         ({"other": 1}, Finding("deny", '{"other":1}')),
         (["a", 1], Finding("deny", '["a",1]')),
         (7, Finding("deny", "7")),
         (True, Finding("deny", "rule deny holds")),
-        ("", Finding("deny", "rule deny holds")),
-        (" a\x00\x1bb\r\n", Finding("deny", "a b")),
+        ("", Finding("deny", "")),
     ],
 )
 def test_a_finding_is_read_from_whatever_a_rule_gives(value: Any, finding: Finding) -> None:
@@ -60,10 +65,24 @@ def test_rules_are_read_in_a_fixed_order_and_patches_are_none_of_them() -> None:
     assert [finding.rule for finding in read_findings(outputs)] == ["deny", "violation", "warn"]
 
 
-def test_an_endless_message_is_cut() -> None:
-    (finding,) = read_findings({"deny": ["x" * 100_000]})
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("plain", "plain"),
+        (" a\x00\x1bb\r\n", "a b"),
+        ("two\nlines", "two\nlines"),
+        ("", "rule deny holds"),
+        (" \x07 ", "rule deny holds"),
+        ("x" * 100_000, "x" * (MESSAGE_CHARACTERS - 1) + "…"),
+    ],
+)
+def test_a_message_is_shown_clean_and_short(written: str, shown: str) -> None:
+    # What hides values may give more than it was asked for.
+    assert message_text(Finding("deny", written), lambda text, limit: text[: limit + 9]) == shown
 
-    assert len(finding.message) == MESSAGE_CHARACTERS
+
+def test_a_message_is_hidden_before_it_is_cleaned() -> None:
+    assert message_text(Finding("deny", "a\x00b c"), lambda text, _: text.replace("a\x00b", "?")) == "? c"
 
 
 @given(

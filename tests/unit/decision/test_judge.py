@@ -6,7 +6,7 @@ import pytest
 from tests.support.policies import version_of
 from tests.support.reviews import pod, pod_spec, request_of, workload
 from webhook.admission.workload import PodView, find_pod
-from webhook.decision.finding import MOST_FINDINGS
+from webhook.decision.finding import MESSAGE_CHARACTERS, MOST_FINDINGS
 from webhook.decision.judge import VIOLATIONS_KEPT, ExistingViolations, Judge
 from webhook.decision.verdict import EvaluationProblem, Outcome, PolicyVerdict
 from webhook.policy.metadata import EnforcementAction, FailureAction
@@ -84,6 +84,27 @@ def test_no_text_of_a_verdict_holds_an_env_value(kind: str) -> None:
 
     assert len(verdict.violations) == 3
     assert SECRET not in repr(verdict)
+
+
+@pytest.mark.parametrize(
+    ("value", "given"),
+    [
+        (SECRET, {"msg": "x" * (MESSAGE_CHARACTERS - 5) + SECRET}),
+        ("k" * 3_000, {"msg": f"X={'k' * 3_000}"}),
+        ("k" * 3_000, "k" * 3_000),
+        ("kkkk\x01kkkk", {"msg": "X=kkkk\x01kkkk"}),
+        ("kkkk.kkkk.kkkk", {"msg": "m", "path": "spec.env.kkkk.kkkk.kkkk"}),
+        ("kkkk/kkkk/kkkk", {"msg": "m", "path": "/spec/env/kkkk/kkkk/kkkk"}),
+        ("4711471147114711", {"msg": "m", "details": {"x": [4711471147114711]}}),
+    ],
+    ids=["across-the-cut", "longer-than-a-message", "as-a-text", "unprintable", "dots", "slashes", "number"],
+)
+def test_no_part_of_an_env_value_is_left_by_what_is_done_to_a_text(value: str, given: Any) -> None:
+    sent = pod(pod_spec(env=[{"name": "X", "value": value}]))
+    (violation,) = judge({"deny": [given]}, sent).violations
+    told = f"{violation.message} {violation.path} {violation.details}"
+    assert value[:5] not in told
+    assert "[red" in told
 
 
 def test_no_error_holds_an_env_value() -> None:

@@ -174,3 +174,24 @@ def test_with_too_many_values_to_look_for_texts_are_withheld() -> None:
     redactor = redactor_for(*(("TOKEN", f"s3cret-{number}") for number in range(MOST_HIDDEN + 1)))
 
     assert redactor.value({"a": ["any text", ""]}) == {PLACEHOLDER: [PLACEHOLDER, ""]}
+
+
+@given(
+    before=st.text("ab \n", max_size=30),
+    value=st.text("0123456789", min_size=8, max_size=60),
+    after=st.text("cd \n", max_size=30),
+    characters=st.integers(0, 120),
+)
+def test_of_a_value_that_is_cut_off_nothing_is_left(
+    before: str, value: str, after: str, characters: int
+) -> None:
+    shown = Redactor([value]).beginning(before + value + after, characters)
+    assert not set(shown) & set("0123456789")
+    assert (before + PLACEHOLDER + after).startswith(shown.removesuffix(PLACEHOLDER))
+    assert len(shown) <= characters + len(PLACEHOLDER)
+
+
+def test_the_beginning_of_a_text_is_withheld_where_values_are_too_long_to_search_for() -> None:
+    redactor = Redactor([f"{number}" * 300_000 for number in range(100, 120)])
+    assert redactor.beginning("x" * 5_000, 2_000) == PLACEHOLDER
+    assert redactor.beginning("short", 2_000) == "short"

@@ -248,6 +248,13 @@ def test_a_long_reason_is_cut() -> None:
     assert len(dispute_reason(case) or "") == 500
 
 
+def test_a_reason_never_quotes_an_environment_value() -> None:
+    sent = disputing(BAD, "hunter2-and-then-some is a test value")
+    (container,) = sent["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "DB_PASSWORD", "value": "hunter2-and-then-some"}]
+    assert dispute_reason(Case(review_of(sent), DecisionRules())) == "[redacted] is a test value"
+
+
 # Excepted
 
 
