@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 
 from msgspec.structs import replace
 
-from webhook.admission.review import Review
+from webhook.admission.review import AdmissionRequest, Review
 from webhook.admission.workload import is_judged
 from webhook.decision.decision import PASSED, Decision, combine, exempt
 from webhook.decision.mutation import PatchProposal, mutate
@@ -42,9 +42,10 @@ class Decider:
         if not is_judged(request):
             return PASSED
         is_exempt = request.namespace in self._rules.exempt_namespaces
-        if self._sink is not None and request.namespace and not is_exempt:
+        sink = self._sink_of(request)
+        if sink is not None and request.namespace and not is_exempt:
             # A cohort of namespaces that nothing governs would try nothing.
-            self._sink.saw_namespace(request.namespace)
+            sink.saw_namespace(request.namespace)
         matches = snapshot.index.find(request)
         if not matches:
             return PASSED
@@ -112,9 +113,14 @@ class Decider:
             self._clock,
             snapshot.exceptions.get(match.policy.name, ()),
         )
-        if verdict.permitted_by and self._sink is not None:
-            self._sink.used_exception(verdict.permitted_by)
+        sink = self._sink_of(case.case.request)
+        if verdict.permitted_by and sink is not None:
+            sink.used_exception(verdict.permitted_by)
         return verdict
+
+    def _sink_of(self, request: AdmissionRequest) -> TrialSink | None:
+        """Give whom a request may leave something with: a dry run has no side effect, as the registrations promise."""
+        return None if request.dry_run else self._sink
 
     async def _judge_rolling(
         self, case: "_PendingCase", versions: Sequence[MatchedPolicy]
@@ -165,7 +171,8 @@ class Decider:
         known: dict[str, PolicyVerdict],
     ) -> None:
         rollout, mode = assignment.rollout, assignment.mode
-        if self._sink is None or rollout is None or mode is None or case.case.request.dry_run:
+        sink = self._sink_of(case.case.request)
+        if sink is None or rollout is None or mode is None:
             return
 
         def contender(digest: str | None) -> Contender | None:
@@ -178,7 +185,7 @@ class Decider:
         decides = assignment.decide == rollout.candidate
         stable = contender(assignment.fallback if decides else assignment.decide)
         exceptions = case.snapshot.exceptions.get(rollout.policy, ())
-        self._sink.offer(Trial(rollout, mode, case.case, candidate, stable, exceptions))
+        sink.offer(Trial(rollout, mode, case.case, candidate, stable, exceptions))
 
     async def _mutate(
         self, snapshot: Snapshot, matches: list[MatchedPolicy], case: Case, deadline_ns: int
@@ -247,10 +254,15 @@ def _add_warnings(verdict: PolicyVerdict | None, warned: PolicyVerdict) -> Polic
 
 
 def _explain_step(rollout: Rollout, verdict: PolicyVerdict, case: Case) -> str:
+    step = (
+        f"This version is rolling out, step {rollout.step + 1} of {len(rollout.strategy.steps)} "
+        f"({rollout.current_step.describe()})"
+    )
+    if case.request.dry_run:
+        return f"{step}; a dry run leaves no finding to object to."
     rules = dict.fromkeys(violation.rule for violation in verdict.violations)
     findings = " ".join(finding_id(rollout.candidate, rule, case.workload) for rule in rules)
     return (
-        f"This version is rolling out, step {rollout.step + 1} of {len(rollout.strategy.steps)} "
-        f"({rollout.current_step.describe()}); finding {findings}. "
+        f"{step}; finding {findings}. "
         f"Wrong? Annotate the object with gradate.dev/dispute: <why>, or run gradate dispute {findings} --reason <why>"
     )

@@ -234,6 +234,11 @@ async def test_a_dry_run_is_never_evidence() -> None:
     decision = await decider(snapshot, sink).validate(review_of(pod(), dryRun=True), FAR_NS)
     assert not decision.allowed
     assert not sink.trials
+    assert not sink.namespaces
+    # What is not kept cannot be objected to.
+    assert "step 1 of 2" in decision.message
+    assert "a dry run leaves no finding" in decision.message
+    assert "gradate dispute" not in decision.message
 
 
 async def test_only_the_version_that_decides_patches() -> None:
@@ -247,11 +252,11 @@ async def test_only_the_version_that_decides_patches() -> None:
         assert [operation["value"] for operation in decision.patch] == [{"by": expected}]
 
 
-async def _decide_with(exception: PolicyException, sink: MemorySink) -> Decision:
+async def _decide_with(exception: PolicyException, sink: MemorySink, **fields: Any) -> Decision:
     snapshot = HeldSnapshot(
         (version_of("strict"), ScriptedEvaluator(DENIES)), exceptions={"strict": (exception,)}
     )
-    return await decider(snapshot, sink).validate(review_of(workload("Deployment")), FAR_NS)
+    return await decider(snapshot, sink).validate(review_of(workload("Deployment"), **fields), FAR_NS)
 
 
 async def test_an_exception_permits_the_named_workload_and_its_use_is_noted() -> None:
@@ -264,6 +269,9 @@ async def test_an_exception_permits_the_named_workload_and_its_use_is_noted() ->
     assert decision.outcome is Outcome.EXEMPT
     assert "permitted by exception e-1, owned by team-a: legacy" in decision.warnings[0]
     assert sink.exceptions == ["e-1"]
+    rehearsed = MemorySink()
+    assert (await _decide_with(exception, rehearsed, dryRun=True)).allowed
+    assert not rehearsed.exceptions
 
 
 async def test_an_exception_for_another_workload_or_an_expired_one_permits_nothing() -> None:
