@@ -24,8 +24,10 @@ _ERRORS = {
     "404": "There is nothing of that name.",
     "409": "It does not apply to what is there; nothing changed.",
     "422": "A field is unusable; the error names it.",
+    "500": "Something went wrong here; the log of the server says what.",
     "503": "The store or the policy files cannot be used now.",
 }
+_BODY_ERRORS = {"400": "The body is no JSON object.", "413": "The body is too large."}
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -85,7 +87,8 @@ def _describe(operation: Operation[Any, Any], ask: Json) -> Json:
         parameters.append(_user_parameter())
         body = {"type": "object", "properties": others, "required": needed, "additionalProperties": False}
         described["requestBody"] = {"required": bool(needed), "content": {JSON: {"schema": body}}}
-    described["responses"] = {"200": _success(operation), **_failures(_ERRORS)}
+    errors = _ERRORS if operation.method == "GET" else {**_BODY_ERRORS, **_ERRORS}
+    described["responses"] = {"200": _success(operation), **_failures(errors)}
     return described
 
 
@@ -136,7 +139,7 @@ def _identity_operation() -> Json:
         "security": [],
         "responses": {
             "200": {"description": "Done.", "content": {JSON: {"schema": reference}}},
-            **_failures({status: _ERRORS[status] for status in ("422", "503")}),
+            **_failures({status: _ERRORS[status] for status in ("422", "500", "503")}),
         },
     }
 

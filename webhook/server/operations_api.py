@@ -142,16 +142,33 @@ def _translate(error: Exception) -> _Refusal:
 
 async def _read(operation: Operation[Any, Any], request: web.Request) -> Any:
     """Read the question from path, query and body."""
-    given: Mapping[str, Any] = request.query if operation.method == "GET" else await _read_body(request)
+    given = _read_query(request) if operation.method == "GET" else await _read_body(request)
     for name in given:
         if name in operation.path_fields:
             raise InvalidField(name, "stands in the path already")
     # Everything in a path or a query is text.
     fields = {**given, **request.match_info}
     try:
-        return msgspec.convert(fields, operation.ask, strict=operation.method != "GET")
+        ask = msgspec.convert(fields, operation.ask, strict=operation.method != "GET")
     except msgspec.ValidationError as error:
         _refuse_field(error)
+    if operation.method == "GET":
+        _refuse_null(ask, given)
+    return ask
+
+
+def _read_query(request: web.Request) -> Mapping[str, Any]:
+    query = request.query
+    if repeated := next((name for name in query if len(query.getall(name)) > 1), None):
+        raise InvalidField(repeated, "is given more than once")
+    return query
+
+
+def _refuse_null(ask: Any, given: Mapping[str, Any]) -> None:
+    """Refuse the text `null`, which reading takes for a value that is left out."""
+    for field in msgspec.structs.fields(ask):
+        if field.encode_name in given and getattr(ask, field.name) is None:
+            raise InvalidField(field.encode_name, "`null` is no value; leave it out")
 
 
 async def _read_body(request: web.Request) -> Mapping[str, Any]:

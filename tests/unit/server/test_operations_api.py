@@ -20,6 +20,7 @@ from webhook.server.operation_table import API_PREFIX, OPERATIONS
 from webhook.server.token import TokenFile, prove_token
 
 Json = dict[str, Any]
+Query = Json | list[tuple[str, str]] | None
 
 
 class Client:
@@ -32,7 +33,7 @@ class Client:
         self.headers = {"Authorization": f"Bearer {server.token.read()}", "X-Gradate-User": "maria"}
 
     async def ask(
-        self, method: str, path: str, body: Any = None, query: Json | None = None, **headers: str
+        self, method: str, path: str, body: Any = None, query: Query = None, **headers: str
     ) -> tuple[int, Any]:
         encoded = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         shown = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -125,8 +126,9 @@ async def test_a_rollout_is_driven_from_start_to_undo(client: Client) -> None:
     assert [one["event"] for one in told["items"][0]["transitions"]][-3:] == ["promote", "promote", "undo"]
 
 
-async def test_errors_have_the_status_that_fits(client: Client) -> None:
+async def test_errors_have_the_status_that_fits_and_the_document_names_it(client: Client) -> None:
     await client.scene.begun()
+    _, document = await client.ask("GET", "/openapi.json")
     cases: list[tuple[str, str, Any, tuple[int, str]]] = [
         ("GET", "/rollouts/credental-env", None, (404, "not_found")),
         ("POST", f"/rollouts/{POLICY}/resume", {}, (409, "conflict")),
@@ -138,11 +140,15 @@ async def test_errors_have_the_status_that_fits(client: Client) -> None:
         ("POST", f"/rollouts/{POLICY}/promote", b"\xff", (400, "bad_request")),
         ("POST", f"/rollouts/{POLICY}/promote", b"[" * 100_000, (400, "bad_request")),
         ("POST", f"/rollouts/{POLICY}/promote", b'"' + b"x" * 2_000_000, (413, "body_too_large")),
-        ("GET", "/nothing", None, (404, "not_found")),
-        ("DELETE", "/rollouts", None, (405, "method_not_allowed")),
     ]
     for method, path, body, expected in cases:
         assert code(await client.ask(method, path, body)) == expected, path
+        described = operation_of(
+            document, method, path.replace(POLICY, "{name}").replace("credental-env", "{name}")
+        )
+        assert str(expected[0]) in described["responses"]
+    assert code(await client.ask("GET", "/nothing")) == (404, "not_found")
+    assert code(await client.ask("DELETE", "/rollouts")) == (405, "method_not_allowed")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +158,8 @@ async def test_errors_have_the_status_that_fits(client: Client) -> None:
         ("GET", "/findings", None, {"limit": "0"}, "limit", "expected `int` >= 1"),
         ("GET", "/findings", None, {"sort": "x"}, "sort", "there is no such field"),
         ("GET", "/findings", None, {"verdict": "maybe"}, "verdict", "invalid enum value 'maybe'"),
+        ("GET", "/findings", None, {"kind": "null"}, "kind", "`null` is no value; leave it out"),
+        ("GET", "/findings", None, [("kind", "agreed"), ("kind", "agreed")], "kind", "is given more than once"),
         ("GET", f"/policies/{POLICY}/diff", None, {"before": "1.0.0"}, "after", "is missing"),
         ("POST", "/verdicts", {"ids": ["a"], "reason": "r"}, None, "verdict", "is missing"),
         ("POST", "/verdicts", {"where": {"x": 1}, "verdict": "true-positive", "reason": "r"}, None, "where.x", "no such"),
@@ -161,7 +169,7 @@ async def test_errors_have_the_status_that_fits(client: Client) -> None:
     ],
 )  # fmt: skip
 async def test_a_field_that_is_wrong_is_named(
-    client: Client, method: str, path: str, body: Any, query: Json | None, field: str, message: str
+    client: Client, method: str, path: str, body: Any, query: Query, field: str, message: str
 ) -> None:
     status, answer = await client.ask(method, path, body, query)
     assert (status, answer["error"]["field"]) == (422, field)
@@ -180,6 +188,8 @@ async def test_what_nobody_foresaw_is_logged_and_not_told(
     client.server.failure = ZeroDivisionError("a secret")  # type: ignore[assignment]
     assert code(await client.ask("GET", "/rollouts")) == (500, "internal")
     assert "a secret" in caplog.text
+    document = openapi_document("1.0.0")
+    assert all("500" in one["responses"] for path in document["paths"].values() for one in path.values())
 
 
 async def test_names_may_hold_anything(client: Client) -> None:
