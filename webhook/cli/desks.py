@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -179,16 +180,24 @@ async def _request(
     try:
         async with session.request(method, server + path, allow_redirects=False, **options) as response:
             return response.status, await response.read()
-    except (aiohttp.InvalidURL, ValueError) as error:
-        raise CommandError(f"{server!r} is no URL; write http://HOST:PORT") from error
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        raise _no_url(server) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise CommandError(f"no server answers at {server}: {_reason(error)}") from error
+    except ValueError as error:
+        raise _no_url(server) from error
+
+
+def _no_url(server: str) -> CommandError:
+    return CommandError(f"{server!r} is no URL; write http://HOST:PORT")
 
 
 def _reason(error: Exception) -> str:
     match error:
         case TimeoutError():
             return "no answer in time"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"its certificate is not trusted: {error.certificate_error}"
         case aiohttp.ClientConnectorError():
             return (error.os_error.strerror or str(error.os_error)).lower()
         case _:
@@ -199,20 +208,21 @@ async def _knows_token(session: aiohttp.ClientSession, url: str, token: TokenFil
     """Tell whether a server of ours listens there: only to such a one the token is sent.
 
     Raises:
-        CommandError: it is Gradate with another token, or, if it must be one, nobody or somebody else.
+        CommandError: it is Gradate with another token or none, or, if it must be one, nobody or somebody else.
         TokenFileError: it is Gradate, and there is no token to talk to it with.
 
     """
     challenge = secrets.token_hex(16)
     try:
         status, body = await _request(session, "GET", url, IDENTITY_PATH, params={"challenge": challenge})
-        identity = msgspec.json.decode(body, type=Identity) if status == 200 else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        identity = None
     except CommandError:
         if must:
             raise
         return False
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and (refusal := _unavailable(body)):
+        # It is there and cannot read its own token: going round it would hide that.
+        raise CommandError(f"{url}: {refusal}")
+    identity = _identity(body) if status == HTTPStatus.OK else None
     if identity is None or identity.product != "gradate":
         if must:
             raise CommandError(
@@ -224,6 +234,22 @@ async def _knows_token(session: aiohttp.ClientSession, url: str, token: TokenFil
             f"{url}: the server has another token than {token.path}; name its file with --token-file"
         )
     return True
+
+
+def _identity(body: bytes) -> Identity | None:
+    try:
+        return msgspec.json.decode(body, type=Identity)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _unavailable(body: bytes) -> str:
+    """Give why a server of ours cannot answer; empty when the answer is not of one."""
+    try:
+        error = msgspec.json.decode(body, type=ErrorEnvelope).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return error.message if error.code is ErrorCode.UNAVAILABLE else ""
 
 
 @asynccontextmanager

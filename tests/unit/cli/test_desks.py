@@ -1,8 +1,10 @@
 """One set of expectations for both desks: a server that is asked over HTTP, and the store in this process."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,8 @@ from webhook.server.operations import OperationsListener, Routes
 from webhook.settings.groups import PolicySettings, ServerSettings, Settings, StoreSettings
 from webhook.stores.sqlite.connection import SqliteOptions
 from webhook.stores.sqlite.store import SqliteStore
+from webhook.tls.folder import CertificateFolder
+from webhook.tls.names import parse_names
 
 LOCAL = ListenAddress("127.0.0.1", 0)
 NAMED = RolloutName(name=POLICY)
@@ -232,6 +236,7 @@ async def test_with_neither_server_nor_store_both_are_named(tmp_path: Path) -> N
         ("http://127.0.0.1:1", "no server answers at http://127.0.0.1:1: connect"),
         ("http://nowhere.invalid:80", "no server answers at http://nowhere.invalid:80"),
         ("nonsense", "is no URL"),
+        ("ftp://127.0.0.1:1", "is no URL"),
         ("http://[", "is no URL"),
     ],
 )
@@ -254,6 +259,36 @@ async def test_a_server_with_another_token_is_said_to_be_one(scene: Scene, tmp_p
         with pytest.raises(CommandError, match=r"the server has another token than .*; name its file with"):
             await place_of(DeskOptions(settings(tmp_path), server=server.url))
         await asyncio.sleep(0)
+
+
+async def test_a_server_that_cannot_read_its_own_token_is_not_gone_round(
+    scene: Scene, tmp_path: Path
+) -> None:
+    async with operations_server(scene, tmp_path) as server:
+        found = settings(tmp_path, operations_listen=server.url.removeprefix("http://"))
+        (tmp_path / "token").chmod(0o644)
+        with pytest.raises(
+            CommandError, match=r"http://127.*token: others may read the token; run: chmod 600"
+        ):
+            await place_of(DeskOptions(found))
+        assert await place_of(DeskOptions(found, straight=True)) == found.store.path
+        await asyncio.sleep(0)
+
+
+async def test_a_server_whose_certificate_nobody_vouches_for_is_said_to_be_one(
+    scene: Scene, tmp_path: Path
+) -> None:
+    certificates = CertificateFolder(tmp_path / "certs")
+    certificates.init(parse_names(["127.0.0.1"]), datetime.now(UTC))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.serving_certificate, certificates.serving_key)
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(
+            CommandError, match=r"no server answers at https://.*: its certificate is not trusted"
+        ):
+            await place_of(DeskOptions(settings(tmp_path), server=url))
 
 
 @asynccontextmanager
