@@ -6,14 +6,17 @@ Knows nothing of what is done with the answers.
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from webhook.rego import ir
+
+_Kind = TypeVar("_Kind", bound=ir.Statement)
 
 _OPERANDS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
     ir.ArrayAppend: ("value",),
@@ -44,6 +47,9 @@ _OPERANDS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
     ir.With: ("value",),
 }
 """Fields that hold an operand or several."""
+
+_SEVERAL: Final = frozenset({"arguments", "elements", "keys", "path", "values"})
+"""Those of them that hold several."""
 
 _TARGETS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
     ir.AssignInt: ("target",),
@@ -77,13 +83,6 @@ _CHANGED: Final[Mapping[type[ir.Statement], str]] = {
 }
 """The field that holds the variable whose collection is added to."""
 
-_NESTING: Final = frozenset({ir.BlockStatement, ir.Not, ir.Scan, ir.With})
-
-_FIELDS: Final[Mapping[type[ir.Statement], tuple[tuple[str, ...], tuple[str, ...], str | None]]] = {
-    kind: (_OPERANDS.get(kind, ()), _TARGETS.get(kind, ()), _CHANGED.get(kind))
-    for kind in ir.Statement.__subclasses__()
-}
-
 _NEVER_UNDEFINED: Final = frozenset(
     {
         ir.AssignInt,
@@ -107,16 +106,17 @@ def reads(statement: ir.Statement) -> list[ir.Operand]:
     operands: list[ir.Operand] = []
     for field in _OPERANDS.get(type(statement), ()):
         value = getattr(statement, field)
-        if isinstance(value, tuple):
+        if type(value) is tuple:
             operands += value
         else:
             operands.append(value)
     return operands
 
 
-def sets(statement: ir.Statement) -> list[ir.Local]:
+def sets(statement: ir.Statement) -> Sequence[ir.Local]:
     """Give the variables that a statement assigns or resets, those in nested blocks not counted."""
-    return [getattr(statement, field) for field in _TARGETS.get(type(statement), ())]
+    fields = _TARGETS.get(type(statement))
+    return [getattr(statement, field) for field in fields] if fields else ()
 
 
 def changes(statement: ir.Statement) -> ir.Local | None:
@@ -127,30 +127,37 @@ def changes(statement: ir.Statement) -> ir.Local | None:
 
 def with_operands(statement: ir.Statement, replace: Callable[[ir.Operand], ir.Operand]) -> ir.Statement:
     """Give the statement with its operands replaced, those in nested blocks not."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] | None = None
     for field in _OPERANDS.get(type(statement), ()):
         old = getattr(statement, field)
-        if isinstance(old, tuple):
-            new = tuple([replace(item) for item in old])
-            if any(map(operator.is_not, old, new)):
-                fields[field] = new
-        elif (operand := replace(old)) is not old:
-            fields[field] = operand
+        if type(old) is tuple:
+            new: Any = tuple([replace(item) for item in old])
+            if all(map(operator.is_, old, new)):
+                continue
+        elif (new := replace(old)) is old:
+            continue
+        fields = fields or {}
+        fields[field] = new
     return msgspec.structs.replace(statement, **fields) if fields else statement
 
 
 def with_blocks(statement: ir.Statement, replace: Callable[[ir.Block], ir.Block]) -> ir.Statement:
     """Give the statement with the blocks nested directly in it replaced; the same one if they stay the same."""
     kind = type(statement)
-    if kind is ir.BlockStatement:
-        blocks = tuple([replace(block) for block in statement.blocks])  # type: ignore[attr-defined]
-        if any(map(operator.is_not, blocks, statement.blocks)):  # type: ignore[attr-defined]
-            return ir.BlockStatement(blocks, location=statement.location)
-    elif kind is ir.Not or kind is ir.Scan or kind is ir.With:
+    if isinstance(statement, ir.BlockStatement):
+        return with_nested(statement, [replace(block) for block in statement.blocks])
+    if kind is ir.Not or kind is ir.Scan or kind is ir.With:
         block = replace(statement.block)  # type: ignore[attr-defined]
         if block is not statement.block:  # type: ignore[attr-defined]
             return msgspec.structs.replace(statement, block=block)
     return statement
+
+
+def with_nested(statement: ir.BlockStatement, blocks: Sequence[ir.Block]) -> ir.BlockStatement:
+    """Give the statement with as many other blocks; the same one if they are the same."""
+    if all(map(operator.is_, blocks, statement.blocks)):
+        return statement
+    return ir.BlockStatement(tuple(blocks), location=statement.location)
 
 
 def with_statements(block: ir.Block, statements: Sequence[ir.Statement]) -> ir.Block:
@@ -191,52 +198,49 @@ def is_never_undefined(statement: ir.Statement) -> bool:
     return all(isinstance(operand, ir.Constant) for operand in reads(statement))
 
 
-def changes_parts(blocks: tuple[ir.Block, ...], usage: Usage) -> bool:
-    """Say whether some collection under construction is changed through a lookup, as several variables in a head do."""
-    return any(
-        isinstance(statement, ir.Dot) and usage.changed[statement.target] for statement in ir.walk(blocks)
-    )
-
-
 class Usage:
-    """How often each variable of some blocks is read, set and changed."""
+    """How often each variable of some blocks is read, set and changed; and the statements in them."""
 
-    __slots__ = ("changed", "read", "reset", "set")
+    __slots__ = ("changed", "read", "reset", "set", "set_once", "statements")
 
-    def __init__(self, blocks: tuple[ir.Block, ...], params: Iterable[ir.Local] = ()) -> None:
-        self.read: Counter[ir.Local] = Counter()
+    def __init__(self, blocks: Sequence[ir.Block], params: Iterable[ir.Local] = ()) -> None:
+        self.statements: Mapping[type[ir.Statement], Sequence[ir.Statement]] = _by_kind(blocks)
+        """All statements of each kind that occurs, nested ones too, in no particular order."""
+        reads: list[ir.Operand] = []
+        targets: list[ir.Local] = [*params]
+        changed: list[ir.Local] = []
+        for kind, statements in self.statements.items():
+            for field in _OPERANDS.get(kind, ()):
+                values = map(operator.attrgetter(field), statements)
+                reads += itertools.chain.from_iterable(values) if field in _SEVERAL else values
+            if kind is not ir.ResetLocal:
+                for field in _TARGETS.get(kind, ()):
+                    targets += map(operator.attrgetter(field), statements)
+            if kind in _CHANGED:
+                changed += map(operator.attrgetter(_CHANGED[kind]), statements)
+        self.read: Counter[ir.Local] = Counter([o for o in reads if not isinstance(o, ir.Constant)])
         """Reads as an operand."""
-        self.set: Counter[ir.Local] = Counter(params)
+        self.set: Counter[ir.Local] = Counter(targets)
         """Assignments, resets not counted; a parameter counts as one."""
-        self.reset: Counter[ir.Local] = Counter()
+        self.reset: Counter[ir.Local] = Counter([s.target for s in self.of_kind(ir.ResetLocal)])
         """Resets."""
-        self.changed: Counter[ir.Local] = Counter()
+        self.changed: Counter[ir.Local] = Counter(changed)
         """Additions to the collection that the variable holds."""
-        pending = list(blocks)
-        while pending:
-            for statement in pending.pop():
-                kind = type(statement)
-                operands, targets, changed = _FIELDS[kind]
-                for field in operands:
-                    self._count_read(getattr(statement, field))
-                counts = self.reset if kind is ir.ResetLocal else self.set
-                for field in targets:
-                    counts[getattr(statement, field)] += 1
-                if changed is not None:
-                    self.changed[getattr(statement, changed)] += 1
-                if kind in _NESTING:
-                    pending += ir.blocks_of(statement)
+        self.set_once = {variable for variable, count in self.set.items() if count == 1}
+        """Variables that exactly one statement (or the caller) gives their value."""
+        self.set_once.difference_update(self.reset)
 
-    def _count_read(self, operand: ir.Operand | tuple[ir.Operand, ...]) -> None:
-        if isinstance(operand, tuple):
-            for item in operand:
-                self._count_read(item)
-        elif not isinstance(operand, ir.Constant):
-            self.read[operand] += 1
+    def of_kind(self, kind: type[_Kind]) -> Sequence[_Kind]:
+        """Give all statements of a kind, nested ones too, in no particular order."""
+        return self.statements.get(kind, ())  # type: ignore[return-value]
 
     def is_set_once(self, variable: ir.Local) -> bool:
         """Say whether exactly one statement (or the caller) gives the variable its value."""
-        return self.set[variable] == 1 and not self.reset[variable]
+        return variable in self.set_once
+
+    def changes_parts(self) -> bool:
+        """Say whether a collection under construction is changed through a lookup, as several variables in a head do."""
+        return bool(self.changed) and any(dot.target in self.changed for dot in self.of_kind(ir.Dot))
 
     def total(self, variable: ir.Local) -> int:
         """Count all occurrences of a variable."""
@@ -245,3 +249,16 @@ class Usage:
     def variables(self) -> set[ir.Local]:
         """Give all variables that occur."""
         return self.read.keys() | self.set.keys() | self.reset.keys() | self.changed.keys()
+
+
+def _by_kind(blocks: Sequence[ir.Block]) -> dict[type[ir.Statement], list[ir.Statement]]:
+    """Sort all statements of some blocks by their kind."""
+    result: dict[type[ir.Statement], list[ir.Statement]] = defaultdict(list)
+    pending = list(blocks)
+    while pending:
+        for statement in pending.pop():
+            kind = type(statement)
+            result[kind].append(statement)
+            if kind in ir.NESTING:
+                pending += ir.blocks_of(statement)
+    return result

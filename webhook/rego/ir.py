@@ -11,6 +11,7 @@ after it. This module only describes; `interpret` is the executable definition, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Final, NewType, TypeAlias
 
@@ -374,6 +375,10 @@ class Policy(msgspec.Struct, frozen=True, gc=False):
     """Names of the builtins that the policy calls."""
 
 
+NESTING: Final = frozenset({BlockStatement, Not, Scan, With})
+"""The kinds of statements that have blocks nested in them."""
+
+
 def blocks_of(statement: Statement) -> tuple[Block, ...]:
     """Give the blocks nested directly in a statement."""
     kind = type(statement)
@@ -386,9 +391,12 @@ def blocks_of(statement: Statement) -> tuple[Block, ...]:
 
 def walk(blocks: tuple[Block, ...]) -> Iterator[Statement]:
     """Give every statement of some blocks, an outer one before those within it, else in their order."""
-    pending = [statement for block in reversed(blocks) for statement in reversed(block)]
+    pending = [itertools.chain.from_iterable(blocks)]
     while pending:
-        statement = pending.pop()
-        yield statement
-        for block in reversed(blocks_of(statement)):
-            pending += reversed(block)
+        for statement in pending[-1]:
+            yield statement
+            if type(statement) in NESTING:
+                pending.append(itertools.chain.from_iterable(blocks_of(statement)))
+                break
+        else:
+            pending.pop()

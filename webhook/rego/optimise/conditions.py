@@ -17,8 +17,10 @@ def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
         fused = _fused(previous, statement, usage)
         if fused is not None:
             result[-1] = fused
-        else:
+        elif type(statement) in ir.NESTING:
             result.append(dataflow.with_blocks(statement, lambda inner: _block(inner, usage)))
+        else:
+            result.append(statement)
     return dataflow.with_statements(block, result)
 
 

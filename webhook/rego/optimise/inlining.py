@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from webhook.rego import dataflow, ir
@@ -21,35 +22,61 @@ _MEDIUM: Final = 40
 """Statements of a function that is moved to its only call."""
 _LARGEST_CALLER: Final = 200
 """Statements of a function that takes in no more of others."""
+_IN_PLACE_ONLY: Final = frozenset({ir.AssignVarOnce, ir.CallDynamic, ir.ResultSetAdd})
+"""Statements that would mean something else in another function."""
 
 
-def count_calls(bodies: Iterable[ir.Function | ir.Plan]) -> Counter[str]:
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A function that may take the place of its calls."""
+
+    function: ir.Function
+    size: int
+    """Number of its statements."""
+
+
+def candidate(function: ir.Function, usage: dataflow.Usage) -> Candidate | None:
+    """Give a function as a candidate, if it has the form of one and is not too large."""
+    if len(function.blocks) != 1 or not function.blocks[0]:
+        return None
+    if not isinstance(function.blocks[0][-1], ir.ReturnLocal) or len(usage.of_kind(ir.ReturnLocal)) > 1:
+        return None
+    size = sum(map(len, usage.statements.values()))
+    if size > _MEDIUM or not _IN_PLACE_ONLY.isdisjoint(usage.statements):
+        return None
+    return Candidate(function, size)
+
+
+def count_calls(usages: Iterable[dataflow.Usage]) -> Counter[str]:
     """Count the calls of each function."""
-    return Counter(
-        statement.function
-        for body in bodies
-        for statement in ir.walk(body.blocks)
-        if isinstance(statement, ir.Call)
-    )
+    return Counter(call.function for usage in usages for call in usage.of_kind(ir.Call))
 
 
 def inline_calls(
-    caller: ir.Function, functions: Mapping[str, ir.Function], calls: Counter[str]
+    caller: ir.Function,
+    usage: dataflow.Usage,
+    candidates: Mapping[str, Candidate],
+    calls: Counter[str],
 ) -> ir.Function:
-    """Inline calls within a function."""
-    return _Inliner(functions, calls, caller).run()
+    """Inline calls within a function; `calls` has the number of calls of each function in the whole policy."""
+    if not any(call.function in candidates for call in usage.of_kind(ir.Call)):
+        return caller
+    return _Inliner(candidates, calls, caller, usage).run()
 
 
 class _Inliner:
     def __init__(
-        self, functions: Mapping[str, ir.Function], calls: Counter[str], caller: ir.Function
+        self,
+        candidates: Mapping[str, Candidate],
+        calls: Counter[str],
+        caller: ir.Function,
+        usage: dataflow.Usage,
     ) -> None:
-        self._functions = functions
+        self._candidates = candidates
         self._calls = calls
         self._caller = caller
-        used = dataflow.Usage(caller.blocks, caller.params).variables() | {caller.result, ir.DATA}
-        self._next = max(used) + 1
-        self._size = sum(1 for _ in ir.walk(caller.blocks))
+        self._next = max(usage.variables() | {caller.result, ir.DATA}) + 1
+        self._size = sum(map(len, usage.statements.values()))
 
     def run(self) -> ir.Function:
         """Give the caller with calls inlined."""
@@ -61,30 +88,25 @@ class _Inliner:
     def _block(self, block: ir.Block, *, in_loop: bool) -> ir.Block:
         result: list[ir.Statement] = []
         for statement in block:
-            callee = self._functions.get(statement.function) if isinstance(statement, ir.Call) else None
-            if isinstance(statement, ir.Call) and callee and self._qualifies(callee, in_loop=in_loop):
-                result += self._body(callee, statement)
+            if isinstance(statement, ir.Call):
+                callee = self._candidates.get(statement.function)
+                if callee is not None and self._is_worth_it(callee, in_loop=in_loop):
+                    result += self._body(callee.function, statement)
+                    continue
+            elif type(statement) in ir.NESTING:
+                inner = functools.partial(self._block, in_loop=in_loop or isinstance(statement, ir.Scan))
+                result.append(dataflow.with_blocks(statement, inner))
                 continue
-            inner = functools.partial(self._block, in_loop=in_loop or isinstance(statement, ir.Scan))
-            result.append(dataflow.with_blocks(statement, inner))
+            result.append(statement)
         return dataflow.with_statements(block, result)
 
-    def _qualifies(self, callee: ir.Function, *, in_loop: bool) -> bool:
-        if len(callee.blocks) != 1 or not callee.blocks[0]:
+    def _is_worth_it(self, callee: Candidate, *, in_loop: bool) -> bool:
+        if self._size + callee.size > _LARGEST_CALLER:
             return False
-        size = 0
-        for statement in ir.walk(callee.blocks):
-            size += 1
-            if isinstance(statement, ir.AssignVarOnce | ir.ResultSetAdd | ir.CallDynamic):
-                return False
-            if isinstance(statement, ir.ReturnLocal) and statement is not callee.blocks[0][-1]:
-                return False
-        if not isinstance(callee.blocks[0][-1], ir.ReturnLocal) or self._size + size > _LARGEST_CALLER:
-            return False
-        is_rule = len(callee.params) == 2
+        is_rule = len(callee.function.params) == 2
         if is_rule and in_loop:
-            return size <= _SMALL_IN_LOOP
-        return size <= (_MEDIUM if self._calls[callee.name] == 1 else _SMALL)
+            return callee.size <= _SMALL_IN_LOOP
+        return callee.size <= (_MEDIUM if self._calls[callee.function.name] == 1 else _SMALL)
 
     def _body(self, callee: ir.Function, call: ir.Call) -> list[ir.Statement]:
         """Give the statements that do what a call of `callee` does."""

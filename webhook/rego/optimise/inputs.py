@@ -6,104 +6,100 @@ read of a slot that is filled when the evaluation starts.
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from webhook.rego import dataflow, ir
 
 _Path: TypeAlias = tuple[str, ...]
-_Visit: TypeAlias = Callable[[ir.Dot, _Path, bool], ir.Statement]
 
 _ENOUGH: Final = 2
 """Places that make a path worth a slot; one in a loop counts as that many."""
 
 
-def share_paths(functions: Iterable[ir.Function]) -> list[ir.Function]:
+def share_paths(bodies: Iterable[tuple[ir.Function, dataflow.Usage]]) -> list[ir.Function]:
     """Use slots for shared paths of the input in all functions of a program."""
-    functions = list(functions)
+    chains = [_Chains(function, usage) for function, usage in bodies]
     counts: Counter[_Path] = Counter()
-    for function in functions:
-        _Chains(function).count(counts)
+    for chain in chains:
+        counts.update(chain.places)
     shared = {path for path, count in counts.items() if count >= _ENOUGH}
-    return (
-        [_without_steps(_Chains(function).rewrite(shared)) for function in functions] if shared else functions
-    )
+    return [chain.rewrite(shared) for chain in chains]
 
 
 class _Chains:
     """The chains of lookups of one function."""
 
-    def __init__(self, function: ir.Function) -> None:
+    def __init__(self, function: ir.Function, usage: dataflow.Usage) -> None:
         self._function = function
-        self._usage = dataflow.Usage(function.blocks, function.params)
-        self._paths: dict[tuple[int, ir.Local], _Path] = {}
-        """Path of what a variable holds, in the `with` that it was looked up in."""
+        self._usage = usage
+        self._paths: dict[ir.Local, _Path] = {}
+        """Path of what a variable holds, for those that one lookup sets."""
+        self._context_of: dict[ir.Local, int] = {}
+        """The number of the documents in which each of them is looked up: a `with` puts new ones in force."""
         self._contexts = 0
+        self.places: Counter[_Path] = Counter()
+        """In how many places each path is looked up."""
+        if ir.INPUT in usage.read:
+            for block in function.blocks:
+                self._survey(block, 0, in_loop=len(function.params) > 2)
 
-    def count(self, counts: Counter[_Path]) -> None:
-        """Count the places where each path is looked up."""
-
-        def note(statement: ir.Dot, path: _Path, in_loop: bool) -> ir.Statement:
-            counts[path] += _ENOUGH if in_loop else 1
-            return statement
-
-        self._each(note)
-
-    def rewrite(self, shared: set[_Path]) -> ir.Function:
-        """Read shared paths from their slots."""
-
-        def replace(statement: ir.Dot, path: _Path, _in_loop: bool) -> ir.Statement:
-            if path not in shared:
-                return statement
-            return ir.InputPath(path, statement.target, location=statement.location)
-
-        return self._each(replace)
-
-    def _each(self, visit: _Visit) -> ir.Function:
-        function = self._function
-        in_loop = len(function.params) > 2
-        return dataflow.with_body(
-            function, [self._block(block, visit, 0, in_loop) for block in function.blocks]
-        )
-
-    def _block(self, block: ir.Block, visit: _Visit, context: int, in_loop: bool) -> ir.Block:
-        result: list[ir.Statement] = []
+    def _survey(self, block: ir.Block, context: int, *, in_loop: bool) -> None:
+        """Note each lookup within a block that leads to a path."""
         for statement in block:
-            path = self._path(statement, context) if isinstance(statement, ir.Dot) else None
-            if isinstance(statement, ir.Dot) and path is not None:
-                result.append(visit(statement, path, in_loop))
-                continue
-            inner = functools.partial(
-                self._block,
-                visit=visit,
-                context=self._context_within(statement, context),
-                in_loop=in_loop or isinstance(statement, ir.Scan),
-            )
-            result.append(dataflow.with_blocks(statement, inner))
-        return dataflow.with_statements(block, result)
-
-    def _context_within(self, statement: ir.Statement, context: int) -> int:
-        """Number the documents in force within a statement: a `with` puts new ones in force."""
-        if not isinstance(statement, ir.With):
-            return context
-        self._contexts += 1
-        return self._contexts
+            if isinstance(statement, ir.Dot):
+                path = self._path(statement, context)
+                if path is not None:
+                    self._paths[statement.target] = path
+                    self._context_of[statement.target] = context
+                    self.places[path] += _ENOUGH if in_loop else 1
+            elif type(statement) in ir.NESTING:
+                inner = context
+                if isinstance(statement, ir.With):
+                    self._contexts += 1
+                    inner = self._contexts
+                for nested in ir.blocks_of(statement):
+                    self._survey(nested, inner, in_loop=in_loop or isinstance(statement, ir.Scan))
 
     def _path(self, s: ir.Dot, context: int) -> _Path | None:
-        """Give the path of the input that a lookup leads to, if it does, and note it for the next one."""
+        """Give the path of the input that a lookup leads to, if it does."""
         if (
             not isinstance(s.key, ir.Constant)
             or type(s.key.value) is not str
             or isinstance(s.source, ir.Constant)
         ):
             return None
-        base = () if s.source == ir.INPUT else self._paths.get((context, s.source))
-        if base is None or not self._usage.is_set_once(s.target) or self._usage.changed[s.target]:
+        base: _Path | None = ()
+        if s.source != ir.INPUT:
+            base = self._paths.get(s.source) if self._context_of.get(s.source) == context else None
+        if base is None or not self._usage.is_set_once(s.target) or s.target in self._usage.changed:
             return None
-        self._paths[context, s.target] = (*base, s.key.value)
-        return self._paths[context, s.target]
+        return (*base, s.key.value)
+
+    def rewrite(self, shared: set[_Path]) -> ir.Function:
+        """Read shared paths from their slots."""
+        if shared.isdisjoint(self.places):
+            return self._function
+        function = dataflow.with_body(
+            self._function, [self._block(block, shared) for block in self._function.blocks]
+        )
+        return _without_steps(function)
+
+    def _block(self, block: ir.Block, shared: set[_Path]) -> ir.Block:
+        result: list[ir.Statement] = []
+        for statement in block:
+            if isinstance(statement, ir.Dot):
+                path = self._paths.get(statement.target)
+                if path in shared:
+                    result.append(ir.InputPath(path, statement.target, location=statement.location))
+                else:
+                    result.append(statement)
+            elif type(statement) in ir.NESTING:
+                result.append(dataflow.with_blocks(statement, lambda inner: self._block(inner, shared)))
+            else:
+                result.append(statement)
+        return dataflow.with_statements(block, result)
 
 
 def _without_steps(function: ir.Function) -> ir.Function:
@@ -115,13 +111,16 @@ def _without_steps(function: ir.Function) -> ir.Function:
 def _skip(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
     result: list[ir.Statement] = []
     for statement in block:
+        if type(statement) in ir.NESTING:
+            result.append(dataflow.with_blocks(statement, lambda inner: _skip(inner, usage)))
+            continue
         previous = result[-1] if result else None
         if (
             isinstance(statement, ir.InputPath)
             and isinstance(previous, ir.InputPath)
-            and not usage.read[previous.target]
+            and previous.target not in usage.read
             and statement.path[: len(previous.path)] == previous.path
         ):
             result.pop()
-        result.append(dataflow.with_blocks(statement, lambda inner: _skip(inner, usage)))
-    return tuple(result)
+        result.append(statement)
+    return dataflow.with_statements(block, result)

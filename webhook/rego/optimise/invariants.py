@@ -7,17 +7,21 @@ loop without rounds is made for nothing. A failure there is not reported, so thi
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping
+from typing import Final
 
 from webhook.rego import dataflow, ir
 from webhook.rego.builtins.declaration import Builtin
+
+_DOCUMENTS: Final = frozenset({ir.INPUT, ir.DATA})
 
 
 def move_out_of_loops(
     function: ir.Function, usage: dataflow.Usage, builtins: Mapping[str, Builtin]
 ) -> ir.Function:
     """Move calls out of the loops of a function."""
-    if dataflow.changes_parts(function.blocks, usage):
+    if not usage.of_kind(ir.Scan) or usage.changes_parts():
         return function
     mover = _Mover(usage, builtins)
     return dataflow.with_body(function, [mover.block(block) for block in function.blocks])
@@ -32,6 +36,9 @@ class _Mover:
         """Rewrite a block, inner loops first; `end_matters` when leaving the block is not as good as its end."""
         result: list[ir.Statement] = []
         for statement in block:
+            if type(statement) not in ir.NESTING:
+                result.append(statement)
+                continue
             inner = functools.partial(self.block, end_matters=isinstance(statement, ir.Not | ir.With))
             rewritten = dataflow.with_blocks(statement, inner)
             if isinstance(rewritten, ir.Scan):
@@ -47,9 +54,7 @@ class _Mover:
         Where leaving the block of the loop is as good as a loop without rounds, an undefined call does that; else each
         call gets a block of its own and the loop tests its result.
         """
-        inside = dataflow.Usage((loop.block,))
-        varying = inside.set.keys() | inside.reset.keys() | inside.changed.keys() | {loop.key, loop.value}
-        count = self._count_invariant(loop.block, varying)
+        count = self._count_invariant(loop)
         moved: list[ir.Statement] = []
         remaining: list[ir.Statement] = []
         for statement in loop.block[:count]:
@@ -65,30 +70,39 @@ class _Mover:
         remaining += loop.block[count:]
         return [*moved, ir.Scan(loop.source, loop.key, loop.value, tuple(remaining), location=loop.location)]
 
-    def _count_invariant(self, block: ir.Block, varying: set[ir.Local]) -> int:
+    def _count_invariant(self, loop: ir.Scan) -> int:
         """Count the statements at the start of a body that are the same in every round, up to the last call."""
+        movable = list(itertools.takewhile(self._may_move, loop.block))
+        if not any(isinstance(statement, ir.Call) for statement in movable):
+            return 0
+        inside = dataflow.Usage((loop.block,))
+        varying = inside.set.keys() | inside.reset.keys() | inside.changed.keys() | {loop.key, loop.value}
         count = 0
-        for place, statement in enumerate(block):
-            if isinstance(statement, ir.Call) and self._is_pure(statement):
-                may_move = not {ir.INPUT, ir.DATA} & set(_variables(statement))
-            else:
-                may_move = isinstance(statement, ir.Dot)
-            targets = dataflow.sets(statement)
-            if not may_move or varying.intersection(_variables(statement)) or not self._are_set_once(targets):
+        for place, statement in enumerate(movable):
+            if not varying.isdisjoint(_variables(statement)):
                 break
-            varying.difference_update(targets)
+            varying.difference_update(dataflow.sets(statement))
             if isinstance(statement, ir.Call):
                 count = place + 1
         return count
+
+    def _may_move(self, statement: ir.Statement) -> bool:
+        """Say whether a statement may move out of a loop if its operands are the same in every round."""
+        if isinstance(statement, ir.Call):
+            if not self._is_pure(statement) or not _DOCUMENTS.isdisjoint(_variables(statement)):
+                return False
+        elif not isinstance(statement, ir.Dot):
+            return False
+        return all(
+            self._usage.is_set_once(target) and target not in self._usage.changed
+            for target in dataflow.sets(statement)
+        )
 
     def _is_pure(self, call: ir.Call) -> bool:
         builtin = self._builtins.get(call.function)
         return (
             builtin is not None and builtin.deterministic and not builtin.needs_context and not builtin.void
         )
-
-    def _are_set_once(self, targets: list[ir.Local]) -> bool:
-        return all(self._usage.is_set_once(target) and not self._usage.changed[target] for target in targets)
 
 
 def _variables(statement: ir.Statement) -> list[ir.Local]:

@@ -14,14 +14,15 @@ from webhook.rego import dataflow, ir
 from webhook.rego.values import RegoSet, Value, key_of
 
 _Maker: TypeAlias = ir.MakeArray | ir.MakeObject | ir.MakeSet
+_MAKERS: Final = frozenset({ir.MakeArray, ir.MakeObject, ir.MakeSet})
 _EFFECTS: Final = (ir.AssignVarOnce, ir.ResultSetAdd)
 
 
 def make_literals(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Use literals in a function."""
-    if not any(isinstance(statement, _Maker) for statement in ir.walk(function.blocks)):
+    if _MAKERS.isdisjoint(usage.statements):
         return function
-    literals = _Literals(usage, may_share=not dataflow.changes_parts(function.blocks, usage))
+    literals = _Literals(usage, may_share=not usage.changes_parts())
     return dataflow.with_body(function, [literals.block(block) for block in function.blocks])
 
 
@@ -31,13 +32,20 @@ class _Literals:
         self._may_share = may_share
 
     def block(self, block: ir.Block) -> ir.Block:
-        statements = [dataflow.with_blocks(statement, self.block) for statement in block]
-        made = {statement.target for statement in statements if isinstance(statement, _Maker)}
-        for index, statement in enumerate(statements):
-            if isinstance(statement, _Maker) and self._usage.is_set_once(statement.target):
-                self._literal(statements, index, statement, made)
-        kept = [statement for statement in statements if not isinstance(statement, ir.Nop)]
-        return dataflow.with_statements(block, kept)
+        statements = [
+            dataflow.with_blocks(statement, self.block) if type(statement) in ir.NESTING else statement
+            for statement in block
+        ]
+        makers = [
+            (index, statement)
+            for index, statement in enumerate(statements)
+            if isinstance(statement, ir.MakeArray | ir.MakeObject | ir.MakeSet)
+        ]
+        made = {maker.target for _, maker in makers}
+        for index, maker in makers:
+            if self._usage.is_set_once(maker.target):
+                self._literal(statements, index, maker, made)
+        return dataflow.with_statements(block, [kept for kept in statements if type(kept) is not ir.Nop])
 
     def _literal(
         self, statements: list[ir.Statement], start: int, maker: _Maker, made: set[ir.Local]

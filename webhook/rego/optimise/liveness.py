@@ -10,35 +10,43 @@ from typing import Final
 from webhook.rego import controlflow, dataflow, ir
 from webhook.rego.values import UNDEFINED
 
-_EFFECTLESS: Final = (
-    ir.AssignInt,
-    ir.AssignVar,
-    ir.MakeArray,
-    ir.MakeNull,
-    ir.MakeNumberInt,
-    ir.MakeNumberRef,
-    ir.MakeObject,
-    ir.MakeSet,
-    ir.ResetLocal,
+_EFFECTLESS: Final = frozenset(
+    {
+        ir.AssignInt,
+        ir.AssignVar,
+        ir.MakeArray,
+        ir.MakeNull,
+        ir.MakeNumberInt,
+        ir.MakeNumberRef,
+        ir.MakeObject,
+        ir.MakeSet,
+        ir.ResetLocal,
+    }
 )
+_ENDS: Final = frozenset({ir.Break, ir.ReturnLocal})
 
 
 def remove_unused(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Remove statements without effect from a function."""
-    blocks: list[ir.Block] = []
+    blocks: list[list[ir.Block]] = []
+    """For each block of the result, the blocks that it is put together from."""
     for block in function.blocks:
         cleaned = _block(block, usage)
         if _does_nothing(cleaned):
             continue
-        if blocks and not controlflow.may_leave(blocks[-1]):
-            blocks[-1] += cleaned
+        if blocks and not controlflow.may_leave(blocks[-1][-1]):
+            blocks[-1].append(cleaned)
         else:
-            blocks.append(cleaned)
+            blocks.append([cleaned])
         if isinstance(cleaned[0], ir.ReturnLocal):
             break
-    while blocks and _returns_nothing(blocks[-1]):
+    while blocks and _returns_nothing(blocks[-1][0]):
         blocks.pop()
-    return dataflow.with_body(function, blocks)
+    return dataflow.with_body(function, [_joined(parts) for parts in blocks])
+
+
+def _joined(parts: list[ir.Block]) -> ir.Block:
+    return parts[0] if len(parts) == 1 else tuple([statement for part in parts for statement in part])
 
 
 def _returns_nothing(block: ir.Block) -> bool:
@@ -53,21 +61,26 @@ def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
     """Clean a block and drop what cannot be reached or has no effect."""
     result: list[ir.Statement] = []
     for statement in block:
-        if isinstance(statement, _EFFECTLESS) and _is_unused(statement, usage):
-            continue
-        cleaned = dataflow.with_blocks(statement, lambda inner: _block(inner, usage))
-        match cleaned:
-            case ir.BlockStatement():
-                result += _without_borders(cleaned)
-            case ir.Not(block=(ir.Break(index=0),)):
-                continue
-            case ir.Not(block=()):
-                result.append(ir.Break(0, location=cleaned.location))
-            case _:
-                result.append(cleaned)
-        if result and isinstance(result[-1], ir.ReturnLocal | ir.Break):
+        kind = type(statement)
+        if kind in ir.NESTING:
+            result += _nested(dataflow.with_blocks(statement, lambda inner: _block(inner, usage)))
+        elif kind not in _EFFECTLESS or not _is_unused(statement, usage):
+            result.append(statement)
+        if result and type(result[-1]) in _ENDS:
             break
     return dataflow.with_statements(block, result)
+
+
+def _nested(statement: ir.Statement) -> ir.Block:
+    """Give what a statement with nested blocks amounts to when these are clean."""
+    match statement:
+        case ir.BlockStatement():
+            return _without_borders(statement)
+        case ir.Not(block=(ir.Break(index=0),)):
+            return ()
+        case ir.Not(block=()):
+            return (ir.Break(0, location=statement.location),)
+    return (statement,)
 
 
 def _without_borders(statement: ir.BlockStatement) -> ir.Block:
@@ -92,4 +105,4 @@ def _does_nothing(block: ir.Block) -> bool:
 
 def _is_unused(statement: ir.Statement, usage: dataflow.Usage) -> bool:
     (target,) = dataflow.sets(statement)
-    return not usage.read[target] and not usage.changed[target]
+    return target not in usage.read and target not in usage.changed

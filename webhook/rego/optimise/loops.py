@@ -6,21 +6,27 @@ larger rule) is done when it is set; OPA stops there too.
 
 from __future__ import annotations
 
+from typing import Final
+
 from webhook.rego import dataflow, ir
 
-_LASTING = (
-    ir.ResultSetAdd,
-    ir.ReturnLocal,
-    ir.AssignVarOnce,
-    ir.ArrayAppend,
-    ir.SetAdd,
-    ir.ObjectInsert,
-    ir.ObjectInsertOnce,
+_LASTING: Final = frozenset(
+    {
+        ir.ResultSetAdd,
+        ir.ReturnLocal,
+        ir.AssignVarOnce,
+        ir.ArrayAppend,
+        ir.SetAdd,
+        ir.ObjectInsert,
+        ir.ObjectInsertOnce,
+    }
 )
 
 
 def leave_loops(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Add exits to the loops of a function."""
+    if not usage.of_kind(ir.Scan):
+        return function
     return dataflow.with_body(function, [_block(block, usage) for block in function.blocks])
 
 
@@ -29,6 +35,8 @@ def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
 
 
 def _statement(statement: ir.Statement, usage: dataflow.Usage) -> ir.Statement:
+    if type(statement) not in ir.NESTING:
+        return statement
     statement = dataflow.with_blocks(statement, lambda inner: _block(inner, usage))
     if not isinstance(statement, ir.Scan) or not statement.block:
         return statement
@@ -57,7 +65,7 @@ def _flag(loop: ir.Scan, usage: dataflow.Usage) -> ir.Local | None:
     flags: set[ir.Local] = set()
     values: set[tuple[type, str]] = set()
     for statement in ir.walk((loop.block,)):
-        if isinstance(statement, _LASTING) and dataflow.changes(statement) not in made:
+        if type(statement) in _LASTING and dataflow.changes(statement) not in made:
             return None
         for target in dataflow.sets(statement):
             if target in made:

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from webhook.rego import controlflow, dataflow, ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.optimise.conditions import recognise
-from webhook.rego.optimise.inlining import count_calls, inline_calls
+from webhook.rego.optimise.inlining import Candidate, candidate, count_calls, inline_calls
 from webhook.rego.optimise.inputs import share_paths
 from webhook.rego.optimise.invariants import move_out_of_loops
 from webhook.rego.optimise.literals import make_literals
@@ -51,24 +51,29 @@ def optimise(
         last.append(leave_loops)
     if not strict_builtin_errors:
         last.append(functools.partial(move_out_of_loops, builtins=builtins))
-    functions = {function.name: function for function in policy.functions}
     entries = {f"plan {plan.name}": entry for plan in policy.plans if (entry := _entry(plan)) is not None}
     plans = {f"plan {plan.name}": plan for plan in policy.plans if f"plan {plan.name}" not in entries}
-    functions |= entries
-    order = _callees_first(functions)
+    bodies = {function.name: _Body(function) for function in (*policy.functions, *entries.values())}
+    plan_usages = [dataflow.Usage(plan.blocks) for plan in plans.values()]
+    order = _callees_first(bodies)
     constants: dict[str, Value] = {}
     for name in order:
-        functions[name] = _simplify(functions[name], builtins, constants)
-        _note_constant(functions[name], constants)
-    calls = count_calls([*functions.values(), *plans.values()])
+        _simplify(bodies[name], builtins, constants)
+        _note_constant(bodies[name].function, constants)
+    calls = count_calls([*[body.usage for body in bodies.values()], *plan_usages])
+    candidates: dict[str, Candidate] = {}
     for name in order:
-        inlined = inline_calls(functions[name], functions, calls)
-        if inlined is not functions[name]:
-            inlined = _simplify(inlined, builtins, constants)
-        functions[name] = _apply(inlined, last)
+        body = bodies[name]
+        if body.replace(inline_calls(body.function, body.usage, candidates, calls)):
+            _simplify(body, builtins, constants)
+        for rewrite in last:
+            body.apply(rewrite)
+        if (found := candidate(body.function, body.usage)) is not None:
+            candidates[name] = found
     for name in entries:
-        functions[name] = _merged(functions[name], functions, calls)
-    shared = share_paths([functions[name] for name in _reachable(functions, [*entries], [*plans.values()])])
+        _merge_only_callee(bodies[name], bodies, calls)
+    reachable = [bodies[name] for name in _reachable(bodies, [*entries], plan_usages)]
+    shared = share_paths((body.function, body.usage) for body in reachable)
     return Optimised(
         ir.Policy(
             tuple(plans.values()),
@@ -77,6 +82,38 @@ def optimise(
         ),
         {function.name.removeprefix("plan "): function for function in shared if function.name in entries},
     )
+
+
+_Rewrite: TypeAlias = Callable[[ir.Function, dataflow.Usage], ir.Function]
+
+
+class _Body:
+    """A function on its way through the rewrites, and the usage of its variables while it stays the same."""
+
+    __slots__ = ("_usage", "function")
+
+    def __init__(self, function: ir.Function) -> None:
+        self.function = function
+        self._usage: dataflow.Usage | None = None
+
+    @property
+    def usage(self) -> dataflow.Usage:
+        """The usage of the function's variables."""
+        if self._usage is None:
+            self._usage = dataflow.Usage(self.function.blocks, self.function.params)
+        return self._usage
+
+    def replace(self, function: ir.Function) -> bool:
+        """Put another function in the place of this one; say whether it is another one."""
+        if function is self.function:
+            return False
+        self.function = function
+        self._usage = None
+        return True
+
+    def apply(self, rewrite: _Rewrite) -> bool:
+        """Rewrite the function; say whether anything was found to rewrite."""
+        return self.replace(rewrite(self.function, self.usage))
 
 
 def _entry(plan: ir.Plan) -> ir.Function | None:
@@ -96,48 +133,28 @@ def _entry(plan: ir.Plan) -> ir.Function | None:
     return ir.Function(literal.name, literal.params, literal.result, blocks)
 
 
-_Rewrite: TypeAlias = Callable[[ir.Function, dataflow.Usage], ir.Function]
-
-
-def _apply(function: ir.Function, rewrites: Sequence[_Rewrite]) -> ir.Function:
-    """Apply rewrites one after the other; each one that finds nothing gives the function itself."""
-    usage = dataflow.Usage(function.blocks, function.params)
-    for rewrite in rewrites:
-        rewritten = rewrite(function, usage)
-        if rewritten is not function:
-            usage = dataflow.Usage(rewritten.blocks, rewritten.params)
-            function = rewritten
-    return function
-
-
-def _merged(
-    entry: ir.Function, functions: Mapping[str, ir.Function], calls: Mapping[str, int]
-) -> ir.Function:
-    """Give an entry that only calls a rule the rule's own body, if nothing else calls that."""
-    match entry.blocks:
+def _merge_only_callee(entry: _Body, bodies: Mapping[str, _Body], calls: Mapping[str, int]) -> None:
+    """Replace an entry that only calls a rule by the rule's own body, if nothing else calls that."""
+    match entry.function.blocks:
         case (
             (
                 ir.Call(function=name, arguments=(ir.INPUT, ir.DATA), result=result),
                 ir.ReturnLocal(source=source),
             ),
-        ) if result == source:
-            rule = functions.get(name)
-            if rule is not None and calls[name] == 1:
-                return ir.Function(entry.name, entry.params, rule.result, rule.blocks)
-    return entry
+        ) if result == source and name in bodies and calls[name] == 1:
+            function, rule = entry.function, bodies[name].function
+            entry.replace(ir.Function(function.name, function.params, rule.result, rule.blocks))
 
 
-def _simplify(
-    function: ir.Function, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]
-) -> ir.Function:
+def _simplify(body: _Body, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]) -> None:
+    """Rewrite a function until no rewrite finds anything, each one having seen what all others left."""
     propagation = functools.partial(propagate, builtins=builtins, constants=constants)
     rewrites: list[_Rewrite] = [propagation, return_early, remove_unset, remove_unused, make_literals]
-    for _ in range(_ROUNDS):
-        simplified = _apply(function, rewrites)
-        if simplified is function:
+    without_effect = 0
+    for rewrite in rewrites * _ROUNDS:
+        without_effect = 0 if body.apply(rewrite) else without_effect + 1
+        if without_effect == len(rewrites):
             break
-        function = simplified
-    return function
 
 
 def _note_constant(function: ir.Function, constants: dict[str, Value]) -> None:
@@ -149,31 +166,30 @@ def _note_constant(function: ir.Function, constants: dict[str, Value]) -> None:
         constants[function.name] = statement.source.value
 
 
-def _called(blocks: tuple[ir.Block, ...]) -> list[str]:
-    return [statement.function for statement in ir.walk(blocks) if isinstance(statement, ir.Call | ir.Holds)]
+def _called(usage: dataflow.Usage) -> list[str]:
+    calls: list[ir.Call | ir.Holds] = [*usage.of_kind(ir.Call), *usage.of_kind(ir.Holds)]
+    return [call.function for call in calls]
 
 
-def _callees_first(functions: Mapping[str, ir.Function]) -> list[str]:
+def _callees_first(bodies: Mapping[str, _Body]) -> list[str]:
     graph = {
-        name: [callee for callee in _called(function.blocks) if callee in functions]
-        for name, function in functions.items()
+        name: [callee for callee in _called(body.usage) if callee in bodies] for name, body in bodies.items()
     }
     return list(graphlib.TopologicalSorter(graph).static_order())
 
 
-def _reachable(functions: Mapping[str, ir.Function], entries: list[str], plans: list[ir.Plan]) -> list[str]:
+def _reachable(
+    bodies: Mapping[str, _Body], entries: list[str], plan_usages: Sequence[dataflow.Usage]
+) -> list[str]:
     """Give the functions that entry points and plans still call, all that dynamic calls may reach included."""
-    bodies = [plan.blocks for plan in plans] + [function.blocks for function in functions.values()]
-    is_dynamic = any(
-        isinstance(statement, ir.CallDynamic) for blocks in bodies for statement in ir.walk(blocks)
-    )
-    pending = list(entries) + [name for plan in plans for name in _called(plan.blocks)]
-    if is_dynamic:
-        pending += [name for name, function in functions.items() if function.path]
-    found: dict[str, None] = {}
+    usages = [*plan_usages, *[body.usage for body in bodies.values()]]
+    pending = list(entries) + [name for usage in plan_usages for name in _called(usage)]
+    if any(usage.of_kind(ir.CallDynamic) for usage in usages):
+        pending += [name for name, body in bodies.items() if body.function.path]
+    found: set[str] = set()
     while pending:
         name = pending.pop()
-        if name in functions and name not in found:
-            found[name] = None
-            pending += _called(functions[name].blocks)
-    return [name for name in functions if name in found]
+        if name in bodies and name not in found:
+            found.add(name)
+            pending += _called(bodies[name].usage)
+    return [name for name in bodies if name in found]

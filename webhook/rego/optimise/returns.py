@@ -8,27 +8,42 @@ success, as OPA does. What remains of variables that are never set is removed.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 from webhook.rego import dataflow, ir
 from webhook.rego.values import UNDEFINED, equal
 
 _UNDEFINED: Final = ir.Constant(UNDEFINED)
 
-_Rest: TypeAlias = tuple[ir.Block, ...] | None
-"""What runs after a point: parts of blocks, where leaving one goes on with the next; None where it is unclear."""
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What runs after a point: the rest of a block, and what follows when that is left."""
+
+    block: ir.Block
+    start: int
+    following: _Rest | None
+    """None where it is unclear, and at the end of the function."""
 
 
-def return_early(function: ir.Function, _usage: dataflow.Usage) -> ir.Function:
+_DECIDED: Final = frozenset({ir.IsDefined, ir.IsUndefined, ir.ReturnLocal})
+"""Statements that a variable that is never set decides."""
+_PLAIN: Final = frozenset({ir.AssignVar, ir.AssignVarOnce})
+_NOT_SEEN: Final[tuple[int, set[int]]] = (sys.maxsize, set())
+
+_END: Final = _Rest((), 0, None)
+"""What runs after the last block of a function."""
+
+
+def return_early(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Turn assignments of a function into returns where possible."""
-    if not any(isinstance(statement, ir.AssignVarOnce) for statement in ir.walk(function.blocks)):
+    if not usage.of_kind(ir.AssignVarOnce):
         return function
-    early = _EarlyReturns(function)
-    return dataflow.with_body(
-        function,
-        [early.block(block, function.blocks[index + 1 :]) for index, block in enumerate(function.blocks)],
-    )
+    early = _EarlyReturns(function, [statement.source for statement in usage.of_kind(ir.ReturnLocal)])
+    return dataflow.with_body(function, early.blocks(function.blocks, _END))
 
 
 def remove_unset(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
@@ -55,74 +70,84 @@ class _EarlyReturns:
     """Rewrites one function."""
 
     function: ir.Function
+    returned: list[ir.Operand]
+    """All that the function may return."""
     _assignments: dict[ir.Local, list[_Assignment]] = field(default_factory=dict)
+    _seen: dict[ir.Local, tuple[int, set[int]]] = field(default_factory=dict)
+    """For each variable: the first assignment that does not return it, and the outermost loops around all of these."""
+    _constants: dict[ir.Local, ir.Constant | None] = field(default_factory=dict)
+    """What `_only_constant` has found."""
     _places: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    """For each statement, by identity: its position and the loops around it."""
+    """For each statement that may become a return, by identity: its position and the loops around it."""
     _repeated: set[int] = field(default_factory=set)
-    """Statements, by identity, that occur more than once."""
+    """Those of them that occur more than once."""
     _position: int = 0
 
     def __post_init__(self) -> None:
         for block in self.function.blocks:
             self._survey(block, ())
+        for variable, assignments in self._assignments.items():
+            seen = [assignment for assignment in assignments if not assignment.returns]
+            if seen:
+                outermost = {assignment.loops[0] for assignment in seen if assignment.loops}
+                self._seen[variable] = (seen[0].position, outermost)
 
     def _survey(self, block: ir.Block, loops: tuple[int, ...]) -> None:
         """Note every assignment within a block."""
         for index, statement in enumerate(block):
             self._position += 1
             position = self._position
-            if id(statement) in self._places:
-                self._repeated.add(id(statement))
-            self._places[id(statement)] = (position, loops)
+            kind = type(statement)
+            if kind is ir.AssignVarOnce:
+                if id(statement) in self._places:
+                    self._repeated.add(id(statement))
+                self._places[id(statement)] = (position, loops)
             following = block[index + 1] if index + 1 < len(block) else None
-            for target in dataflow.sets(statement):
-                if isinstance(statement, ir.ResetLocal):
-                    continue
-                plain = isinstance(statement, ir.AssignVar | ir.AssignVarOnce)
+            for target in dataflow.sets(statement) if kind is not ir.ResetLocal else ():
                 self._assignments.setdefault(target, []).append(
                     _Assignment(
                         position,
                         loops,
-                        source=statement.source if plain else None,  # type: ignore[attr-defined]
+                        source=statement.source if kind in _PLAIN else None,  # type: ignore[attr-defined]
                         returns=isinstance(following, ir.ReturnLocal) and following.source == target,
                         is_fallback=isinstance(block[0], ir.IsUndefined) and block[0].source == target,
                     )
                 )
-            inner_loops = (*loops, position) if isinstance(statement, ir.Scan) else loops
-            for inner in ir.blocks_of(statement):
-                self._survey(inner, inner_loops)
+            if kind in ir.NESTING:
+                inner_loops = (*loops, position) if kind is ir.Scan else loops
+                for inner in ir.blocks_of(statement):
+                    self._survey(inner, inner_loops)
 
-    def block(self, block: ir.Block, rest: _Rest) -> ir.Block:
+    def blocks(self, blocks: Sequence[ir.Block], rest: _Rest | None) -> list[ir.Block]:
+        """Rewrite blocks that run one after the other, and then `rest`, None where that is unclear."""
+        result: list[ir.Block] = []
+        for block in reversed(blocks):
+            result.append(self._block(block, rest))
+            rest = None if rest is None else _Rest(block, 0, rest)
+        result.reverse()
+        return result
+
+    def _block(self, block: ir.Block, rest: _Rest | None) -> ir.Block:
         """Rewrite a block after which `rest` runs."""
         result: list[ir.Statement] = []
         for index, statement in enumerate(block):
-            following = None if rest is None else (block[index + 1 :], *rest)
             if isinstance(statement, ir.AssignVarOnce):
-                own = (block[index + 1 :],) if following is None else following
-                value = self._outcome(statement, own)
+                value = self._outcome(statement, _Rest(block, index + 1, rest))
                 if value is not None:
                     if not isinstance(statement.source, ir.Constant):
                         result.append(ir.IsDefined(statement.source, location=statement.location))
                     return (*result, ir.ReturnLocal(value, location=statement.location))
-            if isinstance(statement, ir.BlockStatement):
-                result.append(self._alternatives(statement, following))
+                result.append(statement)
+            elif isinstance(statement, ir.BlockStatement):
+                following = None if rest is None else _Rest(block, index + 1, rest)
+                result.append(dataflow.with_nested(statement, self.blocks(statement.blocks, following)))
             elif isinstance(statement, ir.Scan):
-                result.append(dataflow.with_blocks(statement, lambda inner: self.block(inner, None)))
+                result.append(dataflow.with_blocks(statement, lambda inner: self._block(inner, None)))
             else:
                 result.append(statement)
         return dataflow.with_statements(block, result)
 
-    def _alternatives(self, statement: ir.BlockStatement, following: _Rest) -> ir.Statement:
-        """Rewrite nested blocks, each of which is followed by the next one and then by `following`."""
-        blocks = iter(
-            [
-                self.block(inner, None if following is None else (*statement.blocks[place + 1 :], *following))
-                for place, inner in enumerate(statement.blocks)
-            ]
-        )
-        return dataflow.with_blocks(statement, lambda _: next(blocks))
-
-    def _outcome(self, start: ir.AssignVarOnce, rest: tuple[ir.Block, ...]) -> ir.Operand | None:
+    def _outcome(self, start: ir.AssignVarOnce, rest: _Rest) -> ir.Operand | None:
         """Give what the function returns after an assignment, or None when that is not certain."""
         if start.source in (ir.INPUT, ir.DATA) or id(start) in self._repeated:
             return None
@@ -133,12 +158,12 @@ class _EarlyReturns:
         return self._follow(start, rest, known)
 
     def _follow(
-        self, start: ir.AssignVarOnce, rest: tuple[ir.Block, ...], known: dict[ir.Local, ir.Operand]
+        self, start: ir.AssignVarOnce, rest: _Rest | None, known: dict[ir.Local, ir.Operand]
     ) -> ir.Operand | None:
         """Go through what follows an assignment as far as it is certain."""
         constant = self._only_result()
-        for block in rest:
-            for statement in block:
+        while rest is not None:
+            for statement in rest.block[rest.start :]:
                 if constant is not None and _same(known.get(self.function.result), constant):
                     return constant
                 match statement:
@@ -160,6 +185,7 @@ class _EarlyReturns:
                         known[statement.target] = source
                     case _:
                         return None
+            rest = rest.following
         return None
 
     def _value(
@@ -177,15 +203,16 @@ class _EarlyReturns:
         if variable in self.function.params:
             return False
         position, loops = self._places[id(start)]
-        return all(
-            other.returns
-            or (other.position == position and not loops)
-            or (other.position > position and not set(loops) & set(other.loops))
-            for other in self._assignments.get(variable, ())
-        )
+        first, repeated_in = self._seen.get(variable, _NOT_SEEN)
+        return position <= first and (not loops or loops[0] not in repeated_in)
 
     def _only_constant(self, variable: ir.Local) -> ir.Constant | None:
         """Give the one constant that a variable can hold, fallbacks apart; None when there are others."""
+        if variable not in self._constants:
+            self._constants[variable] = self._find_only_constant(variable)
+        return self._constants[variable]
+
+    def _find_only_constant(self, variable: ir.Local) -> ir.Constant | None:
         sources = [other.source for other in self._assignments.get(variable, ()) if not other.is_fallback]
         if not sources or variable in self.function.params:
             return None
@@ -200,13 +227,8 @@ class _EarlyReturns:
 
     def _only_result(self) -> ir.Constant | None:
         """Give the one constant that the function can return besides a fallback, if it returns its variable only."""
-        returned = [
-            statement.source
-            for statement in ir.walk(self.function.blocks)
-            if isinstance(statement, ir.ReturnLocal)
-        ]
         result = self.function.result
-        return self._only_constant(result) if all(source == result for source in returned) else None
+        return self._only_constant(result) if all(source == result for source in self.returned) else None
 
     def _resolved(self, source: ir.Operand | None) -> ir.Constant | None:
         if source is None or isinstance(source, ir.Constant):
@@ -229,20 +251,22 @@ def _without_unset(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
     """Remove what is decided by variables that are never set."""
     result: list[ir.Statement] = []
     for statement in block:
-        match statement:
-            case ir.IsUndefined(source=source) if _is_never_set(source, usage):
-                continue
-            case ir.IsDefined(source=source) if _is_never_set(source, usage):
-                result.append(ir.Break(0, location=statement.location))
-                break
-            case ir.ReturnLocal(source=source) if _is_never_set(source, usage):
-                result.append(ir.ReturnLocal(_UNDEFINED, location=statement.location))
-            case _:
-                result.append(dataflow.with_blocks(statement, lambda inner: _without_unset(inner, usage)))
+        kind = type(statement)
+        if kind in ir.NESTING:
+            result.append(dataflow.with_blocks(statement, lambda inner: _without_unset(inner, usage)))
+        elif kind not in _DECIDED or not _is_never_set(statement.source, usage):  # type: ignore[attr-defined]
+            result.append(statement)
+        elif kind is ir.IsDefined:
+            result.append(ir.Break(0, location=statement.location))
+            break
+        elif kind is ir.ReturnLocal:
+            result.append(ir.ReturnLocal(_UNDEFINED, location=statement.location))
     return dataflow.with_statements(block, result)
 
 
 def _is_never_set(operand: ir.Operand, usage: dataflow.Usage) -> bool:
     return (
-        not isinstance(operand, ir.Constant) and operand not in (ir.INPUT, ir.DATA) and not usage.set[operand]
+        not isinstance(operand, ir.Constant)
+        and operand not in usage.set
+        and operand not in (ir.INPUT, ir.DATA)
     )
