@@ -23,7 +23,11 @@ def prints(policy: ir.Policy) -> bool:
 
 def escapes(block: ir.Block) -> int:
     """Give how many blocks around `block` the farthest break within it leaves; -1 without a break out of it."""
-    return max((_farthest(statement) for statement in block), default=-1)
+    return max([_farthest(statement) for statement in block if type(statement) in _LEAVING], default=-1)
+
+
+_LEAVING: Final = ir.NESTING - {ir.Scan} | {ir.Break, ir.CallDynamic}
+"""Statements that leave blocks around their own, or have some nested in them that may."""
 
 
 def _farthest(statement: ir.Statement) -> int:
@@ -31,8 +35,6 @@ def _farthest(statement: ir.Statement) -> int:
         return statement.index
     if isinstance(statement, ir.CallDynamic):
         return BLOCKS_LEFT_BY_DYNAMIC_CALL
-    if isinstance(statement, ir.Scan):
-        return -1
     return max((escapes(inner) - 1 for inner in ir.blocks_of(statement)), default=-1)
 
 
@@ -45,7 +47,7 @@ def is_passed(statement: ir.Statement) -> bool:
     """Say whether control certainly goes on after a statement."""
     if isinstance(statement, ir.BlockStatement):
         return all(escapes(inner) < 1 for inner in statement.blocks)
-    return dataflow.is_never_undefined(statement) and not isinstance(statement, ir.ReturnLocal)
+    return dataflow.is_never_undefined(statement) and type(statement) is not ir.ReturnLocal
 
 
 def exits(block: ir.Block) -> int:

@@ -34,6 +34,7 @@ from webhook.rego.optimise import pipeline
 from webhook.rego.values import UNDEFINED, Value
 
 _FILE_NAME: Final = "<rego>"
+_CALLS: Final = (ir.Call, ir.Holds)
 
 _RUNTIME: Final[Mapping[str, Any]] = {
     "__builtins__": {},
@@ -251,7 +252,7 @@ def _called_builtins(policy: ir.Policy) -> dict[str, Location | None]:
         statement.function: statement.location
         for body in bodies
         for statement in ir.walk(body.blocks)
-        if isinstance(statement, ir.Call | ir.Holds) and statement.function not in own
+        if isinstance(statement, _CALLS) and statement.function not in own
     }
 
 

@@ -57,7 +57,7 @@ class Builder:
 
     def variable(self, variable: ir.Local) -> str:
         """Give the Python variable of one that is read or changed."""
-        if variable in {ir.INPUT, ir.DATA}:
+        if variable <= ir.DATA:
             self.used_documents.add(variable)
             return self.documents.input if variable == ir.INPUT else self.documents.data
         if not self.scopes.is_assigned(variable):

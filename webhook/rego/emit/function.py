@@ -25,22 +25,24 @@ _DEEPEST_NESTING: Final = 14
 """Python allows 20 statically nested blocks; beyond this many, a loop moves into a function of its own."""
 _DEEPEST_INDENTATION: Final = 60
 """Python allows 100 levels of indentation; beyond this many, a loop moves into a function of its own."""
+_CONTROL: Final = ir.NESTING | {ir.Break, ir.ExitLoop, ir.ReturnLocal}
+"""Statements that decide where control goes."""
 _FREE_ROUNDS: Final = 15
 """A loop that is in no other loop and makes no more rounds than this costs no steps."""
 
 
 def emit_function(
-    unit: Unit, name: str, function: ir.Function | ir.Plan, *, charged: bool = False
+    unit: Unit, name: str, function: ir.Function | ir.Plan, usage: dataflow.Usage, *, charged: bool = False
 ) -> list[Writer]:
     """Write a function of the policy, or a plan as a function that adds to the list `results`.
 
-    A charged one costs a step a call.
+    `usage` is of its blocks and parameters. A charged function costs a step a call.
     """
     is_plan = isinstance(function, ir.Plan)
     params = (ir.INPUT, ir.DATA) if isinstance(function, ir.Plan) else function.params
-    builder = FunctionBuilder(unit, params, dataflow.Usage(function.blocks, params))
+    builder = FunctionBuilder(unit, params, usage)
     if unit.options.inline:
-        builder.late_sets = effects.late_sets(function.blocks, builder.usage)
+        builder.late_sets = effects.late_sets(usage)
     builder.write_body(function.blocks)
     arguments = [builder.documents.frame, *[f"v{param}" for param in params[2:]], *["results"] * is_plan]
     return [*builder.spilled, builder.finish(name, arguments, charged=charged)]
@@ -101,8 +103,7 @@ class FunctionBuilder(Builder):
 
     def _block(self, block: ir.Block, *, jump: Jump | None = None, done: str | None = None) -> bool:
         """Write a block and, at its end, the line `done`; say whether its end can be reached."""
-        needs_loop = controlflow.escapes(block) >= 0 or controlflow.exits(block) > _MOST_NESTED_EXITS
-        if jump is not None or not needs_loop:
+        if jump is not None or not _needs_loop(block):
             return self._statements(block, jump, done)
         self._nesting += 1
         with self.writer.block("while True:"):
@@ -122,7 +123,8 @@ class FunctionBuilder(Builder):
             if not is_certain:
                 scope.close_certain()
             self.writer.location = statement.location or self.writer.location
-            self._count(statement)
+            if self.unit.options.instrument:
+                self._count(statement)
             completes = self._statement(statement, is_last=index + 1 == len(block) and done is None)
             if not completes:
                 break
@@ -134,13 +136,16 @@ class FunctionBuilder(Builder):
         return completes
 
     def _count(self, statement: ir.Statement) -> None:
-        """In instrumented code, note that the statement runs."""
-        if self.unit.options.instrument and statement.location is not None:
+        """Note that the statement runs."""
+        if statement.location is not None:
             number = self.unit.statement_number(statement.location)
             self.writer.line(f"{self.documents.frame}[{HITS_SLOT}][{number}] = 1")
 
     def _statement(self, statement: ir.Statement, *, is_last: bool) -> bool:
         """Write one statement; say whether what follows it can be reached."""
+        if type(statement) not in _CONTROL:
+            write(self, statement)
+            return True
         if isinstance(statement, ir.BlockStatement):
             for block in statement.blocks:
                 self._block(block)
@@ -160,8 +165,6 @@ class FunctionBuilder(Builder):
         elif isinstance(statement, ir.ReturnLocal):
             self._return(self.read(statement.source))
             return False
-        else:
-            write(self, statement)
         return True
 
     def _after(self, block: ir.Block) -> None:
@@ -230,8 +233,9 @@ class FunctionBuilder(Builder):
             return
         if not is_last:
             self.require(s.source)
-        header = self._loop_header(s)
-        self.scopes.forget(effects.undefined_within(s.block))
+        inside = dataflow.Usage((s.block,))
+        header = self._loop_header(s, inside)
+        self.scopes.forget(effects.undefined_within(inside))
         self._nesting += 1
         self._loops += 1
         with self.writer.block(header):
@@ -245,9 +249,9 @@ class FunctionBuilder(Builder):
         self._loops -= 1
         self._nesting -= 1
 
-    def _loop_header(self, s: ir.Scan) -> str:
+    def _loop_header(self, s: ir.Scan, inside: dataflow.Usage) -> str:
         """Write what precedes a loop, the charge for its rounds included; give the `for` line."""
-        shows = self.unit.prints or effects.order_matters(s, self._outputs(s))
+        shows = self.unit.prints or effects.order_matters(inside, self._outputs(s, inside))
         ordered = "ordered_" if shows else ""
         source, needs_key = self.read(s.source), bool(self.usage.read[s.key])
         if isinstance(s.source, ir.Constant):
@@ -286,9 +290,8 @@ class FunctionBuilder(Builder):
         self.writer.line(f"{frame}[{STEPS_SLOT}] -= {rounds}")
         self.writer.line(f"if {frame}[{STEPS_SLOT}] < 0: refill({frame})")
 
-    def _outputs(self, s: ir.Scan) -> list[ir.Local]:
+    def _outputs(self, s: ir.Scan, inside: dataflow.Usage) -> list[ir.Local]:
         """Give the variables that a loop sets and that are read elsewhere."""
-        inside = dataflow.Usage((s.block,))
         return sorted(
             variable
             for variable in (inside.set.keys() | inside.reset.keys()) - {s.key, s.value}
@@ -303,9 +306,9 @@ class FunctionBuilder(Builder):
             for variable in inside.variables() - {s.key, s.value, ir.INPUT, ir.DATA}
             if self.usage.total(variable) > inside.total(variable)
         )
+        own_outputs = self._outputs(s, dataflow.Usage((s.block,)))
         outputs = [
-            f"v{variable}"
-            for variable in sorted({*self._outputs(s), *(self.late_sets & inside.changed.keys())})
+            f"v{variable}" for variable in sorted({*own_outputs, *(self.late_sets & inside.changed.keys())})
         ]
         builder = FunctionBuilder(self.unit, (ir.INPUT, ir.DATA, *shared), self.usage)
         builder.scopes.forget([variable for variable in shared if not self.scopes.is_defined(variable)])
@@ -331,3 +334,10 @@ class FunctionBuilder(Builder):
             self.writer.line(f"return {code}")
         else:
             self.writer.line(f"return {', '.join([code, *self._outputs_of_spill])},")
+
+
+def _needs_loop(block: ir.Block) -> bool:
+    """Say whether a block must be a loop to be left, in the middle of a function."""
+    if len(block) > _MOST_NESTED_EXITS and controlflow.exits(block) > _MOST_NESTED_EXITS:
+        return True
+    return controlflow.escapes(block) >= 0

@@ -7,19 +7,23 @@ running the source.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from webhook.rego import ir
+from webhook.rego import dataflow, ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.emit.function import emit_function
 from webhook.rego.emit.runtime import BUDGET_SLOT, FIRST_FREE_SLOT, NOT_COMPUTED, STEPS_SLOT
 from webhook.rego.emit.unit import Options, Unit
 from webhook.rego.emit.writer import Writer
 from webhook.rego.errors import Location
+from webhook.rego.values import UNDEFINED
 
 _Body: TypeAlias = ir.Function | ir.Plan
+
+_DOCUMENTS: Final = (ir.INPUT, ir.DATA)
+"""The parameters of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +53,28 @@ def emit_module(
 ) -> Module:
     """Write the Python of a policy; `entries` are functions that give the value of an entry point, by its name."""
     unit = Unit(policy, builtins, options)
-    bodies: list[_Body] = [*policy.functions, *policy.plans, *entries.values()]
-    for name in _memoised(policy.functions, bodies):
-        unit.slots[name] = unit.new_slot()
     plans = {plan.name: f"p{index}" for index, plan in enumerate(policy.plans)}
     entry_names = {name: f"e{index}" for index, name in enumerate(entries)}
+    bodies: list[tuple[str, _Body, dataflow.Usage]] = [
+        *[
+            (unit.names[body.name], body, dataflow.Usage(body.blocks, body.params))
+            for body in policy.functions
+        ],
+        *[(plans[plan.name], plan, dataflow.Usage(plan.blocks, _DOCUMENTS)) for plan in policy.plans],
+        *[
+            (entry_names[name], body, dataflow.Usage(body.blocks, body.params))
+            for name, body in entries.items()
+        ],
+    ]
+    unit.truths = {
+        body.name for _, body, usage in bodies if isinstance(body, ir.Function) and _is_truth(usage)
+    }
+    for name in _memoised(policy.functions, bodies):
+        unit.slots[name] = unit.new_slot()
     charged = _charged(policy.functions)
     writer = Writer()
-    for function in policy.functions:
-        _write(writer, unit, unit.names[function.name], function, charged=function.name in charged)
-    for plan in policy.plans:
-        _write(writer, unit, plans[plan.name], plan)
-    for name, entry in entries.items():
-        _write(writer, unit, entry_names[name], entry)
+    for name, body, usage in bodies:
+        _write(writer, unit, name, body, usage, charged=body.name in charged)
     _write_frame(writer, unit)
     dynamic = {
         function.path: (unit.names[function.name], unit.slots[function.name])
@@ -79,33 +92,49 @@ def emit_module(
     )
 
 
-def _write(writer: Writer, unit: Unit, name: str, body: _Body, *, charged: bool = False) -> None:
+def _write(
+    writer: Writer, unit: Unit, name: str, body: _Body, usage: dataflow.Usage, *, charged: bool
+) -> None:
     writer.location = None
     writer.line(f"# {body.name!r}")
-    for function in emit_function(unit, name, body, charged=charged):
+    for function in emit_function(unit, name, body, usage, charged=charged):
         writer.extend(function)
         writer.line("")
 
 
-def _calls(blocks: tuple[ir.Block, ...], *, in_loop: bool) -> Iterator[tuple[str, bool]]:
+def _is_truth(usage: dataflow.Usage) -> bool:
+    """Say whether a function gives true or nothing."""
+    returned = [statement.source for statement in usage.of_kind(ir.ReturnLocal)]
+    return all(
+        isinstance(source, ir.Constant) and (source.value is True or source.value is UNDEFINED)
+        for source in returned
+    )
+
+
+def _calls(blocks: tuple[ir.Block, ...], *, in_loop: bool) -> list[tuple[str, bool]]:
     """Give the name of each function called within blocks, and whether that may happen several times."""
+    found: list[tuple[str, bool]] = []
     for block in blocks:
         for statement in block:
             if isinstance(statement, ir.Call | ir.Holds):
-                yield statement.function, in_loop
-            is_repeated = in_loop or isinstance(statement, ir.Scan | ir.With)
-            yield from _calls(ir.blocks_of(statement), in_loop=is_repeated)
+                found.append((statement.function, in_loop))
+            elif type(statement) in ir.NESTING:
+                is_repeated = in_loop or isinstance(statement, ir.Scan | ir.With)
+                found += _calls(ir.blocks_of(statement), in_loop=is_repeated)
+    return found
 
 
-def _memoised(functions: Iterable[ir.Function], bodies: Iterable[_Body]) -> list[str]:
+def _memoised(
+    functions: Iterable[ir.Function], bodies: Iterable[tuple[str, _Body, dataflow.Usage]]
+) -> list[str]:
     """Give the rules whose value is kept in a slot: those that an evaluation may ask for more than once."""
     counts: Counter[str] = Counter()
     is_dynamic = False
-    for body in bodies:
+    for _, body, usage in bodies:
         repeated = isinstance(body, ir.Function) and len(body.params) > 2
         for name, in_loop in _calls(body.blocks, in_loop=repeated):
             counts[name] += 2 if in_loop else 1
-        is_dynamic |= any(isinstance(statement, ir.CallDynamic) for statement in ir.walk(body.blocks))
+        is_dynamic = is_dynamic or bool(usage.of_kind(ir.CallDynamic))
     return [
         function.name
         for function in functions

@@ -6,7 +6,7 @@ Knows nothing of Python source.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from webhook.rego import ir
@@ -22,7 +22,7 @@ class Jump:
 
 
 class Scope:
-    """One block under generation."""
+    """One block under generation, and what has become known in it."""
 
     __slots__ = ("assigned", "certain", "defined", "jump")
 
@@ -30,9 +30,9 @@ class Scope:
         self.jump = jump
         """How the block is left, or None where nested conditions do that."""
         self.assigned: set[ir.Local] = set()
-        """Variables whose Python variable certainly exists."""
+        """Variables whose Python variable certainly exists since a point in this block."""
         self.defined: set[ir.Local] = set()
-        """Variables that certainly have a value."""
+        """Variables that certainly have a value since a point in this block."""
         self.certain: tuple[frozenset[ir.Local], frozenset[ir.Local]] | None = None
         """The two sets at the first point where control may leave the block."""
 
@@ -45,13 +45,13 @@ class Scope:
 class Scopes:
     """The blocks around the current point, innermost last."""
 
-    __slots__ = ("_stack",)
+    __slots__ = ("_assigned", "_defined", "_stack")
 
     def __init__(self, params: Iterable[ir.Local]) -> None:
-        outermost = Scope(None)
-        outermost.assigned.update(params)
-        outermost.defined.update(param for param in params if param not in (ir.INPUT, ir.DATA))
-        self._stack = [outermost]
+        self._stack = [Scope(None)]
+        self._assigned = set(params)
+        """What is known in any of the blocks."""
+        self._defined = {param for param in params if param not in (ir.INPUT, ir.DATA)}
 
     @property
     def current(self) -> Scope:
@@ -69,30 +69,40 @@ class Scopes:
         assigned, defined = inner.certain or (inner.assigned, inner.defined)
         if certainly_completed:
             assigned, defined = inner.assigned, inner.defined
+        defined = defined & inner.defined
+        self._assigned -= inner.assigned - assigned
+        self._defined -= inner.defined - defined
         self.current.assigned |= assigned
-        self.current.defined |= defined & inner.defined
+        self.current.defined |= defined
 
     def assign(self, variable: ir.Local, *, defined: bool = True) -> None:
         """Note that a variable has been set."""
-        self.current.assigned.add(variable)
+        if variable not in self._assigned:
+            self._assigned.add(variable)
+            self.current.assigned.add(variable)
         if defined:
-            self.current.defined.add(variable)
+            self.define(variable)
         else:
             self.forget([variable])
 
     def define(self, variable: ir.Local) -> None:
         """Note that a variable has been found to have a value."""
-        self.current.defined.add(variable)
+        if variable not in self._defined:
+            self._defined.add(variable)
+            self.current.defined.add(variable)
 
-    def forget(self, variables: Iterable[ir.Local]) -> None:
+    def forget(self, variables: Collection[ir.Local]) -> None:
         """Note that variables may be undefined from here on."""
+        if self._defined.isdisjoint(variables):
+            return
+        self._defined.difference_update(variables)
         for scope in self._stack:
             scope.defined.difference_update(variables)
 
     def is_assigned(self, variable: ir.Local) -> bool:
         """Say whether the Python variable certainly exists."""
-        return any(variable in scope.assigned for scope in self._stack)
+        return variable in self._assigned
 
     def is_defined(self, variable: ir.Local) -> bool:
         """Say whether the variable certainly has a value."""
-        return any(variable in scope.defined for scope in self._stack)
+        return variable in self._defined

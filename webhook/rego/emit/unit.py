@@ -53,7 +53,7 @@ class Unit:
         """Slot of each part of the input that is looked up when a frame is opened, a longer path after its start."""
         self.prints = controlflow.prints(policy)
         """Whether something may be written while the program runs."""
-        self.truths = {function.name for function in policy.functions if _is_truth(function)}
+        self.truths: set[str] = set()
         """Functions that give true or nothing."""
         self._next_slot = FIRST_FREE_SLOT
         self._functions = 0
@@ -122,14 +122,3 @@ class Unit:
             self._statement_numbers[location] = len(self.statements)
             self.statements.append(location)
         return self._statement_numbers[location]
-
-
-def _is_truth(function: ir.Function) -> bool:
-    """Say whether a function gives true or nothing."""
-    returned = [
-        statement.source for statement in ir.walk(function.blocks) if isinstance(statement, ir.ReturnLocal)
-    ]
-    return all(
-        isinstance(source, ir.Constant) and (source.value is True or source.value is UNDEFINED)
-        for source in returned
-    )
