@@ -8,7 +8,7 @@ from typing import Final
 from webhook.rego.ast import Body, Call, Every, Expr, Ref, SomeDecl, SomeIn, Term, Var, With
 from webhook.rego.lexer import EOF, IDENTIFIER, Token
 from webhook.rego.parse.composites import CompositeParser
-from webhook.rego.parse.cursor import NestingError, ParseError
+from webhook.rego.parse.cursor import ParseError
 from webhook.rego.parse.terms import MEMBER, MEMBER_WITH_KEY
 
 _ASSIGNMENTS: Final = {":=": "assign", "=": "eq"}
@@ -76,9 +76,9 @@ class BodyParser(CompositeParser):
         mark = self.mark()
         try:
             term = self.infix()
-        except NestingError:
-            raise
-        except ParseError:
+        except ParseError as fault:
+            if fault.is_final:
+                raise
             # As in OPA, what is no membership has to be a list of variables, and is reported as a wrong one.
             self.reset(mark)
             return self._some_variables(start)

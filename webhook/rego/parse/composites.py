@@ -115,12 +115,10 @@ class CompositeParser(TermParser):
             if self.token.kind not in {",", "}"}:
                 self.fail("non-terminated object")
             pairs = self._further_pairs()
-        except NestingError:
-            raise
         except ParseError as fault:
-            if body is not None:
+            if body is not None and not fault.is_final:
                 raise fault.caused_by(body) from None
-            if not goes_back:
+            if fault.is_final or not goes_back:
                 raise
             # As in OPA, which looks for a comprehension first and then is back at the first value.
             self.reset(before)
@@ -134,9 +132,9 @@ class CompositeParser(TermParser):
         start = self.token.start
         try:
             return self._comprehension_body(end)
-        except NestingError:
-            raise
         except ParseError as fault:
+            if isinstance(fault, NestingError):
+                raise
             self._failed_comprehensions.add(start)
             self.reset(bar)
             return fault

@@ -37,8 +37,10 @@ _SYMBOL_NAMES: Final = {
 class ParseError(Exception):
     """A syntax error; never leaves the parser, which turns it into a diagnostic."""
 
-    is_behind_term = False
-    """Whether it stands behind an operator, so that OPA keeps it together with the term before the operator."""
+    is_behind_operator = False
+    """Whether an operand is wrong: OPA goes on with the term before the operator, and tries nothing else."""
+    is_behind_in = False
+    """Whether it stands behind `in`: OPA goes on with the term before it."""
 
     def __init__(
         self, message: str, location: Location, index: int, cause: "ParseError | None" = None
@@ -55,9 +57,19 @@ class ParseError(Exception):
         """Return the same error with its cause, unless it has one."""
         return ParseError(self.message, self.location, self.index, self.cause or cause)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether reading the text in another way would not help."""
+        return self.is_behind_operator
+
 
 class NestingError(ParseError):
-    """Brackets nested too deeply: no other way of reading the text helps."""
+    """Brackets nested too deeply."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether reading the text in another way would not help: every way is nested as deeply."""
+        return True
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -171,7 +183,7 @@ class Cursor:
 
     def hint(self) -> str:
         """Return what to add to a message when a keyword of v1 stands here that is none in this file."""
-        for near in (self.token, self._tokens[max(self._index - 1, 0)]):
+        for near in (self._tokens[self._index], self._tokens[max(self._index - 1, 0)]):
             if near.kind == IDENTIFIER and near.text in FUTURE_KEYWORDS:
                 return f" (hint: `import future.keywords.{near.text}`)"
         return ""

@@ -29,7 +29,7 @@ from webhook.rego.ast import (
 from webhook.rego.errors import Location
 from webhook.rego.lexer import ALL_KEYWORDS, EOF, IDENTIFIER, TEMPLATE_PART, Token
 from webhook.rego.parse.bodies import BodyParser
-from webhook.rego.parse.cursor import NestingError, ParseError
+from webhook.rego.parse.cursor import ParseError
 from webhook.rego.parse.facts import WrittenHead, head_of
 from webhook.rego.parse.terms import OPERATORS
 
@@ -72,14 +72,18 @@ class RuleParser(BodyParser):
         if is_default:
             return [self._default(start)]
         written = self._head()
-        has_if = self.at_keyword("if")
+        is_bare = written.value is None and written.element is None
+        # Behind a value, `if[x]` and `if.x` begin a reference.
+        has_if = self.token.kind == "if" if is_bare else self.at_keyword("if")
         if not has_if and self.token.kind != "{" and not self._stands_alone(written):
             self.reset(mark)
             return self._fact(start)
         head = self._meaning(written, has_if=has_if)
         if not has_if and self.token.kind != "{":
+            self._require_contains(written, head)
             return [Rule(head, location=self.span(start))]
-        body = self._rule_body(written.sort)
+        body = self._rule_body(written.sort, start)
+        self._require_contains(written, head)
         otherwise = self._otherwise(head, written.sort)
         rules = [Rule(head, body, otherwise, location=self.span(start))]
         while self.token.kind == "{":
@@ -134,6 +138,7 @@ class RuleParser(BodyParser):
             self.report(found + self.hint(), expression.location, Phase.STATEMENT)
             return []
         head = self._meaning(found, has_if=False)
+        self._require_contains(found, head)
         if self.strict and found.value is None and found.args is None and len(found.path) > 1:
             message = f"{found.sort} must have value assignment and/or body declaration"
             self.report(message, found.location, Phase.VERSION)
@@ -160,9 +165,6 @@ class RuleParser(BodyParser):
         is_old_set = len(path) == 1 and not has_if and written.args is None and key is None and value is None
         if is_old_set:
             key, path = path[0], ()
-            if self.strict:
-                message = "`contains` keyword is required for partial set rules"
-                self.report(message, written.location, Phase.VERSION)
         if key is None and value is None:
             value = Boolean(value=True, location=written.location)
         place = Location(
@@ -174,6 +176,11 @@ class RuleParser(BodyParser):
         )
         ref = Ref(written.name, path, location=place)
         return Head(ref, written.args, key, value, written.assign, location=written.location)
+
+    def _require_contains(self, written: WrittenHead, head: Head) -> None:
+        if self.strict and head.key is not None and written.element is None:
+            message = "`contains` keyword is required for partial set rules"
+            self.report(message, written.location, Phase.VERSION)
 
     def _repeated(self, head: Head) -> Head:
         """Return the head for a further body; its wildcards are variables of their own."""
@@ -187,12 +194,12 @@ class RuleParser(BodyParser):
 
     # -- Bodies --
 
-    def _rule_body(self, sort: str) -> Body:
-        """Parse `if …` or `{ … }` behind a head."""
+    def _rule_body(self, sort: str, start: Token) -> Body:
+        """Parse `if …` or `{ … }` behind a head or `else`, which began at `start`."""
         if not self.accept("if"):
             if self.strict:
                 message = f"`if` keyword is required before {sort} body"
-                self.report(message, self.place(self.token), Phase.VERSION)
+                self.report(message, self.place(start), Phase.VERSION)
             return self.braced_body()
         if self.token.kind != "{":
             return (self.literal(),)
@@ -228,10 +235,8 @@ class RuleParser(BodyParser):
             expression = self.literal()
             if not isinstance(expression.terms, Set):
                 return (expression,)
-        except NestingError:
-            raise
         except ParseError as fault:
-            if fault.is_behind_term:
+            if fault.is_final or fault.is_behind_in:
                 raise
             term_fault = fault
         self.reset(mark)
@@ -266,7 +271,7 @@ class RuleParser(BodyParser):
             self.fail("expected else value term or rule body")
         body: Body = ()
         if self.token.kind == "{":
-            body = self._rule_body(sort)
+            body = self._rule_body(sort, start)
         elif self.at_keyword("if"):
             self.advance()
             if self.token.kind == EOF:

@@ -6,7 +6,6 @@ Owns how terms combine and bind. Must not know what stands between brackets: the
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, NoReturn
 
@@ -125,17 +124,29 @@ class TermParser(Cursor, ABC):
         """Continue behind `left` with `in xs`, or with `, v in xs` when `pair`."""
         if pair and self.token.kind == ",":
             left = self._keyed_membership(start, left)
-        while self.at_keyword("in"):
+        while self.token.kind == "in":
+            if self.is_keyword_in_ref():
+                # As in OPA, this is a name for now; another way of reading the text may find the keyword.
+                self.token = msgspec.structs.replace(self.token, kind=IDENTIFIER)
+                break
             operator = self._operator(self.advance(), *MEMBER)
-            left = Call(operator, (left, self._operand(self.relation)), location=self.span(start))
+            left = Call(operator, (left, self._domain()), location=self.span(start))
         return left
 
-    def _operand(self, parse: Callable[[], Term]) -> Term:
+    def _domain(self) -> Term:
+        """Parse what stands behind `in`."""
+        try:
+            return self.relation()
+        except ParseError as fault:
+            fault.is_behind_in = True
+            raise
+
+    def _operand(self) -> Term:
         """Parse what stands behind an operator."""
         try:
-            return parse()
+            return self.term()
         except ParseError as fault:
-            fault.is_behind_term = True
+            fault.is_behind_operator = True
             raise
 
     def _keyed_membership(self, start: Token, key: Term) -> Term:
@@ -143,14 +154,14 @@ class TermParser(Cursor, ABC):
         self.advance()
         try:
             value = self.relation()
-        except ParseError:
-            self.reset(mark)
-            return key
-        if not self.at_keyword("in"):
-            self.reset(mark)
-            return key
-        operator = self._operator(self.advance(), *MEMBER_WITH_KEY)
-        return Call(operator, (key, value, self.relation()), location=self.span(start))
+            if self.at_keyword("in"):
+                operator = self._operator(self.advance(), *MEMBER_WITH_KEY)
+                return Call(operator, (key, value, self.relation()), location=self.span(start))
+        except ParseError as fault:
+            if fault.is_final:
+                raise
+        self.reset(mark)
+        return key
 
     def _binary(self, weakest: int, start: Token, left: Term) -> Term:
         """Continue behind `left`, which began at `start`, with operators at least as strong as `weakest`."""
@@ -158,7 +169,7 @@ class TermParser(Cursor, ABC):
         while operator is not None and operator.level >= weakest:
             called = self._operator(self.advance(), operator.builtin)
             right_start = self.token
-            right = self._operand(self.term)
+            right = self._operand()
             following = OPERATORS.get(self.token.kind)
             if following is not None and following.level > operator.level:
                 right = self._binary(operator.level + 1, right_start, right)

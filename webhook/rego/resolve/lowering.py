@@ -77,9 +77,9 @@ class Lowering(TermLowering):
             statement = self._every(terms, support)
         else:
             statement = self.term(terms, support)
+        replacements = self._replacements(expr, lowered) if expr.replacements else ()
         if statement is None:
             return
-        replacements = self._replacements(expr, lowered) if expr.replacements else ()
         if replacements:
             support = [_replacing(made, replacements) for made in support]
         lowered.extend(support)

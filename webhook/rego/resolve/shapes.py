@@ -31,6 +31,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.errors import Location
+from webhook.rego.lexer import ALL_KEYWORDS
 from webhook.rego.values import quote
 
 Closure: TypeAlias = Comprehension | Every
@@ -118,7 +119,7 @@ def operator_name(call: Call) -> str:
 
 def is_name(text: str) -> bool:
     """Tell whether a text can stand after the dot of a reference."""
-    return text.isidentifier() and text.isascii()
+    return text.isidentifier() and text.isascii() and text not in ALL_KEYWORDS
 
 
 @lru_cache(maxsize=4096)

@@ -78,6 +78,7 @@ def test_a_keyword_begins_a_reference_when_a_path_follows_at_once(name: str) -> 
         ("some 1", "unexpected number token: expected var"),
         ("some x == 1", "unexpected eof token: expected `x in xs` or `x, y in xs` expression"),
         ("some x in }", r"unexpected in keyword: expected \n or ; or eof"),
+        ("some x in y * ]", "unexpected ] token"),
         ("every 1 in xs { x }", "unexpected { token: expected value to be a variable"),
         ("every 1, x in xs { x }", "unexpected { token: expected key to be a variable"),
         ("every in xs { x }", "unexpected in keyword"),

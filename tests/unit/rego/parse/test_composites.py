@@ -129,6 +129,7 @@ def test_a_template_string_takes_only_values(expression: str, what: str) -> None
         ("{a: 1, b}", "non-terminated object"),
         ("{a: 1 b: 2}", "unexpected identifier token: non-terminated object"),
         ("{a: 1 | x y}", "unexpected identifier token: non-terminated object"),
+        ("{a: 1, b: 2 - }", "unexpected } token"),
         ("{a + 1: 1 + 2, b 2}", 'unexpected number token: expected ":"'),
         ("{a: 1 + 2, b: 2 3}", 'unexpected number token: expected "," or "}"'),
         ("[x | ]", "found empty body"),

@@ -6,6 +6,7 @@ from tests.support.rego_syntax import (
     array,
     body,
     call,
+    diagnostics,
     messages,
     obj,
     parsed_module,
@@ -263,3 +264,21 @@ def test_values_of_rules_may_be_any_term(value: str) -> None:
 
     assert found is not None
     assert not isinstance(found, Call)
+
+
+def test_rules_of_v0_are_refused_in_the_order_and_place_of_opa() -> None:
+    found = diagnostics("package test\np[x] {\n  x := 1\n}\nq := 1 if {\n  x\n} else := 2 {\n  y\n}")
+
+    assert [(entry.location.row, entry.location.col, entry.message) for entry in found] == [
+        (2, 1, "`if` keyword is required before rule body"),
+        (2, 1, "`contains` keyword is required for partial set rules"),
+        (7, 3, "`if` keyword is required before rule body"),
+    ]
+
+
+@pytest.mark.parametrize("head", ["p", "p.q", "f(y)"])
+def test_if_is_a_keyword_before_a_bracket_unless_a_value_came_before(head: str) -> None:
+    module = parsed_module(f"{head} if[x] == [1]\nq := 1\nif.r := 2")
+
+    assert [rule.head.name for rule in module.rules] == [head[0], "q", "if"]
+    assert module.rules[0].body == body(call("equal", array("x"), array(1)))

@@ -69,3 +69,21 @@ def test_a_wrong_count_of_arguments_shows_the_types_of_those_given(call: str, ha
         load_modules([Source("a.rego", f"package test\n{call}")])
 
     assert refusal.value.diagnostics[0].message.splitlines()[1] == f"\thave: {have}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("p := strings.every(1)", 'undefined function strings["every"]'),
+        ('p if { x := {"a": 1}; x.if == 1 }', 'undefined ref: x["if"]'),
+    ],
+)
+def test_keywords_in_references_are_quoted_as_in_opa(rule: str, message: str) -> None:
+    assert errors_in(rule) == [f"rego_type_error: {message}"]
+
+
+def test_what_replaces_an_undefined_function_is_checked_as_well() -> None:
+    assert errors_in("p if { f(1) with f as g }\ng(x) := 1") == [
+        "rego_type_error: with keyword target must reference existing input, data, or a function",
+        "rego_type_error: undefined function f",
+    ]
