@@ -84,13 +84,13 @@ def mutate(source: random.Random, text: str) -> str:
 
 def check(text: str) -> None:
     for parse in (lambda: parse_module(Source("fuzz.rego", text)), lambda: parse_query(text)):
-        started = time.perf_counter()
+        started = time.process_time()  # of the processor: a busy machine is no finding
         try:
             parse()
         except CompileError as error:
             str(error).encode()
-        if time.perf_counter() - started > LIMIT_SECONDS:
-            raise TimeoutError(f"took over {LIMIT_SECONDS} s")
+        if time.process_time() - started > LIMIT_SECONDS:
+            raise TimeoutError(f"took over {LIMIT_SECONDS} s of the processor")
 
 
 def main(seconds: float) -> int:

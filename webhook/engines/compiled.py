@@ -9,9 +9,10 @@ from webhook.policy.errors import PolicySyntaxError
 from webhook.policy.version import PolicyVersion
 from webhook.ports.evaluator import Evaluation, EvaluationFailure, Purpose
 from webhook.rego.budget import CANCELLED, Budget
+from webhook.rego.builtins.failures import limit_size
 from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.errors import CompileError, EvaluationError
-from webhook.rego.failures import INTERNAL
+from webhook.rego.failures import INTERNAL, internal_failure
 from webhook.rego.program import Program
 from webhook.rego.values import UNDEFINED, RegoSet, to_json
 
@@ -43,14 +44,10 @@ class CompiledEvaluator:
         rules, program = found
         try:
             values = program.evaluate(document, budget=Budget(self._step_budget, deadline_ns))
+            outputs = _outputs(rules, values, MOST_FINDINGS if purpose is Purpose.VALIDATE else None)
         except EvaluationError as error:
             code = "deadline_exceeded" if error.code == CANCELLED else error.code
             return Evaluation(failure=EvaluationFailure(code, f"{error.location}: {error.message}"))
-        outputs: dict[str, Sequence[object]] = {}
-        for rule, value in zip(rules, values, strict=True):
-            most = MOST_FINDINGS if purpose is Purpose.VALIDATE else None
-            if value is not UNDEFINED and (items := _items(value, most)):
-                outputs[rule] = items
         return Evaluation(outputs) if outputs else _NOTHING
 
     async def aclose(self) -> None:
@@ -93,13 +90,34 @@ def _warm(version: PolicyVersion, program: Program) -> None:
             raise PolicySyntaxError(f"{version.path}: cannot be evaluated: {error}") from error
 
 
+def _outputs(rules: Sequence[str], values: Sequence[Any], most: int | None) -> dict[str, Sequence[object]]:
+    """Give what rules found, at most so many of each, by rule; those that found nothing are absent.
+
+    Raises:
+        EvaluationError: it is too large, or nested too deeply, to be written down.
+
+    """
+    try:
+        return {
+            rule: to_json(items)
+            for rule, value in zip(rules, values, strict=True)
+            if value is not UNDEFINED and (items := _items(value, most))
+        }
+    except RecursionError as error:
+        raise internal_failure(error, None) from error
+
+
 def _items(value: Any, most: int | None) -> Sequence[object]:
     """Give the members of a set or array; a rule with one value has one member, `false` has none."""
     if type(value) is RegoSet:
-        if most is not None and len(value) > most:
-            # Ordering them all would take longer than finding them did.
-            return [to_json(one) for one in islice(value, most)]
-        return to_json(value) if len(value) else ()
-    if value is False:
+        if not len(value):
+            return ()
+        # Ordering them all may take longer than finding them did.
+        cut = most is not None and len(value) > most
+        found = list(islice(value, most)) if cut else value.ordered()
+    elif value is False:
         return ()
-    return to_json(value) if type(value) is list else (to_json(value),)
+    else:
+        found = value if type(value) is list else [value]
+    limit_size(found)
+    return found

@@ -139,6 +139,40 @@ async def test_a_rule_that_is_plainly_true_is_one_violation_and_false_is_none() 
         policy("gradate", "import rego.v1\ndeny := true if input.request.object.bad\nwarn := false\n"), 1000
     )
     assert (await evaluator.evaluate(document(bad=True), Purpose.VALIDATE, soon())).outputs == {
-        "deny": (True,)
+        "deny": [True]
     }
     assert (await evaluator.evaluate(document(), Purpose.VALIDATE, soon())).outputs == {}
+
+
+DOUBLING = "import rego.v1\np0 := [input.request]\n" + "".join(
+    f"p{index} := [p{index - 1}, p{index - 1}]\n" for index in range(1, 41)
+)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'deny contains {"msg": "large", "details": p40}',
+        "deny := p40",
+        'deny contains {"msg": sprintf("%v", [i]), "details": p40} if some i in numbers.range(1, 3000)',
+    ],
+    ids=["member", "value", "members"],
+)
+async def test_an_answer_too_large_to_be_written_is_a_failure_at_once(rule: str) -> None:
+    built = compile_policy(policy("gradate", DOUBLING + rule), 100_000)
+    evaluation = await built.evaluate(document(), Purpose.VALIDATE, soon())
+    assert evaluation.failure is not None
+    assert evaluation.failure.code == "deadline_exceeded"
+    assert "over the limit" in evaluation.failure.message
+
+
+async def test_an_answer_nested_too_deeply_to_be_written_is_a_failure() -> None:
+    built = compile_policy(policy("gradate", "import rego.v1\ndeny contains input.request.object"), 100_000)
+    deep: object = []
+    for _ in range(5000):
+        deep = [deep]
+    evaluation = await built.evaluate(
+        {"request": {"object": deep}, "parameters": {}}, Purpose.VALIDATE, soon()
+    )
+    assert evaluation.failure is not None
+    assert evaluation.failure.code == "eval_internal_error"

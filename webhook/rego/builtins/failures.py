@@ -8,7 +8,8 @@ that hits a limit must not turn into a verdict.
 from typing import Any, NoReturn
 
 from webhook.rego.errors import EvaluationError, RegoError
-from webhook.rego.values import RegoSet, type_name
+from webhook.rego.sizes import written_size
+from webhook.rego.values import type_name
 
 MAX_STRING_LENGTH = 16 * 1024 * 1024
 """Longest string, in characters, that a builtin may make."""
@@ -97,21 +98,15 @@ def limit_items(count: int) -> None:
 
 
 def limit_size(value: Any) -> None:
-    """Refuse a value that has too many values within it, counting one that occurs twice twice.
+    """Refuse a value that is too large to be written out or copied whole, counting a part that occurs twice twice.
 
     Raises:
-        LimitError: there are more than `MAX_ITEMS`.
+        LimitError: it takes more characters than a string may have, or has about `MAX_ITEMS` values within it.
 
     """
-    count, pending = 0, [value]
-    while pending:
-        item = pending.pop()
-        if type(item) is dict:
-            pending.extend(item.values())
-        elif type(item) is list or type(item) is RegoSet:
-            pending.extend(item)
-        count += 1
-        limit_items(count + len(pending))
+    size = written_size(value)
+    if size > MAX_STRING_LENGTH:
+        raise LimitError(f"a value of {size} characters is over the limit of {MAX_STRING_LENGTH}")
 
 
 def machine_integer(position: int, value: Any) -> int:
