@@ -6,10 +6,12 @@ Knows nothing of what is done with the answers.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -74,6 +76,9 @@ _TARGETS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
     ir.Scan: ("key", "value"),
 }
 """Fields that hold a variable that is assigned or reset."""
+
+SETTING: Final = frozenset(_TARGETS)
+"""The kinds of statements that have such a field."""
 
 _CHANGED: Final[Mapping[type[ir.Statement], str]] = {
     ir.ArrayAppend: "array",
@@ -201,34 +206,49 @@ def is_never_undefined(statement: ir.Statement) -> bool:
 class Usage:
     """How often each variable of some blocks is read, set and changed; and the statements in them."""
 
-    __slots__ = ("changed", "read", "reset", "set", "set_once", "statements")
-
     def __init__(self, blocks: Sequence[ir.Block], params: Iterable[ir.Local] = ()) -> None:
+        self._params = params
         self.statements: Mapping[type[ir.Statement], Sequence[ir.Statement]] = _by_kind(blocks)
         """All statements of each kind that occurs, nested ones too, in no particular order."""
-        reads: list[ir.Operand] = []
-        targets: list[ir.Local] = [*params]
-        changed: list[ir.Local] = []
+
+    @functools.cached_property
+    def read(self) -> Counter[ir.Local]:
+        """Reads as an operand."""
+        operands: list[ir.Operand] = []
         for kind, statements in self.statements.items():
             for field in _OPERANDS.get(kind, ()):
                 values = map(operator.attrgetter(field), statements)
-                reads += itertools.chain.from_iterable(values) if field in _SEVERAL else values
+                operands += itertools.chain.from_iterable(values) if field in _SEVERAL else values
+        return Counter([operand for operand in operands if not isinstance(operand, ir.Constant)])
+
+    @functools.cached_property
+    def set(self) -> Counter[ir.Local]:
+        """Assignments, resets not counted; a parameter counts as one."""
+        targets = [*self._params]
+        for kind, statements in self.statements.items():
             if kind is not ir.ResetLocal:
                 for field in _TARGETS.get(kind, ()):
                     targets += map(operator.attrgetter(field), statements)
-            if kind in _CHANGED:
-                changed += map(operator.attrgetter(_CHANGED[kind]), statements)
-        self.read: Counter[ir.Local] = Counter([o for o in reads if not isinstance(o, ir.Constant)])
-        """Reads as an operand."""
-        self.set: Counter[ir.Local] = Counter(targets)
-        """Assignments, resets not counted; a parameter counts as one."""
-        self.reset: Counter[ir.Local] = Counter([s.target for s in self.of_kind(ir.ResetLocal)])
+        return Counter(targets)
+
+    @functools.cached_property
+    def reset(self) -> Counter[ir.Local]:
         """Resets."""
-        self.changed: Counter[ir.Local] = Counter(changed)
+        return Counter([statement.target for statement in self.of_kind(ir.ResetLocal)])
+
+    @functools.cached_property
+    def changed(self) -> Counter[ir.Local]:
         """Additions to the collection that the variable holds."""
-        self.set_once = {variable for variable, count in self.set.items() if count == 1}
+        changed: list[ir.Local] = []
+        for kind in self.statements.keys() & _CHANGED.keys():
+            changed += map(operator.attrgetter(_CHANGED[kind]), self.statements[kind])
+        return Counter(changed)
+
+    @functools.cached_property
+    def set_once(self) -> AbstractSet[ir.Local]:
         """Variables that exactly one statement (or the caller) gives their value."""
-        self.set_once.difference_update(self.reset)
+        once = {variable for variable, count in self.set.items() if count == 1}
+        return once.difference(self.reset)
 
     def of_kind(self, kind: type[_Kind]) -> Sequence[_Kind]:
         """Give all statements of a kind, nested ones too, in no particular order."""
@@ -246,7 +266,7 @@ class Usage:
         """Count all occurrences of a variable."""
         return self.read[variable] + self.set[variable] + self.reset[variable] + self.changed[variable]
 
-    def variables(self) -> set[ir.Local]:
+    def variables(self) -> AbstractSet[ir.Local]:
         """Give all variables that occur."""
         return self.read.keys() | self.set.keys() | self.reset.keys() | self.changed.keys()
 

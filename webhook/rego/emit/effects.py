@@ -56,4 +56,4 @@ def _gives_all_rounds_the_same(statement: ir.Statement) -> bool:
     """Say whether a statement sets its variable to the same in every round that sets it."""
     if isinstance(statement, ir.AssignVar):
         return isinstance(statement.source, ir.Constant)
-    return isinstance(statement, ir.AssignVarOnce | ir.ResetLocal)
+    return isinstance(statement, (ir.AssignVarOnce, ir.ResetLocal))

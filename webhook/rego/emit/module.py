@@ -116,10 +116,10 @@ def _calls(blocks: tuple[ir.Block, ...], *, in_loop: bool) -> list[tuple[str, bo
     found: list[tuple[str, bool]] = []
     for block in blocks:
         for statement in block:
-            if isinstance(statement, ir.Call | ir.Holds):
+            if isinstance(statement, (ir.Call, ir.Holds)):
                 found.append((statement.function, in_loop))
             elif type(statement) in ir.NESTING:
-                is_repeated = in_loop or isinstance(statement, ir.Scan | ir.With)
+                is_repeated = in_loop or isinstance(statement, (ir.Scan, ir.With))
                 found += _calls(ir.blocks_of(statement), in_loop=is_repeated)
     return found
 

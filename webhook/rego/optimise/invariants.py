@@ -39,7 +39,7 @@ class _Mover:
             if type(statement) not in ir.NESTING:
                 result.append(statement)
                 continue
-            inner = functools.partial(self.block, end_matters=isinstance(statement, ir.Not | ir.With))
+            inner = functools.partial(self.block, end_matters=isinstance(statement, (ir.Not, ir.With)))
             rewritten = dataflow.with_blocks(statement, inner)
             if isinstance(rewritten, ir.Scan):
                 may_leave = statement is block[-1] and not end_matters

@@ -39,7 +39,7 @@ class _Literals:
         makers = [
             (index, statement)
             for index, statement in enumerate(statements)
-            if isinstance(statement, ir.MakeArray | ir.MakeObject | ir.MakeSet)
+            if isinstance(statement, (ir.MakeArray, ir.MakeObject, ir.MakeSet))
         ]
         made = {maker.target for _, maker in makers}
         for index, maker in makers:

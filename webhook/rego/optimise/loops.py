@@ -41,7 +41,7 @@ def _statement(statement: ir.Statement, usage: dataflow.Usage) -> ir.Statement:
     if not isinstance(statement, ir.Scan) or not statement.block:
         return statement
     last = statement.block[-1]
-    if not isinstance(last, ir.AssignVar | ir.Scan):
+    if not isinstance(last, (ir.AssignVar, ir.Scan)):
         return statement
     flag = _flag(statement, usage)
     if flag is None:

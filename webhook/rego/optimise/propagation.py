@@ -15,6 +15,7 @@ from webhook.rego.errors import RegoError
 from webhook.rego.values import UNDEFINED, RegoSet, Value, equal, lookup, parse_number
 
 _DOCUMENTS: Final = frozenset({ir.INPUT, ir.DATA})
+_DEFINING: Final = dataflow.SETTING | {ir.IsDefined}
 _LARGEST_FOLDED: Final = 10_000
 """Longest text, or most elements at the top, of a result that is computed ahead."""
 
@@ -76,7 +77,8 @@ class _Propagation:
             simplified = resolved if simplify is None else simplify(self, resolved, known)
             if simplified is not None:
                 result.append(simplified)
-                self._note_defined(simplified, known)
+                if type(simplified) in _DEFINING:
+                    self._note_defined(simplified, known)
         return dataflow.with_statements(block, result)
 
     def _note_defined(self, s: ir.Statement, known: _Known) -> None:

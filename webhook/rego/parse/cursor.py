@@ -3,6 +3,7 @@
 Owns moving, looking ahead, going back, nesting depth and how a syntax error is worded. Must not know the grammar.
 """
 
+from collections.abc import Iterator
 from typing import Final, NoReturn
 
 import msgspec
@@ -119,6 +120,11 @@ class Cursor:
     def lookahead(self, distance: int) -> Token:
         """Return the token that many places ahead; behind the end the last one."""
         return self._tokens[min(self._index + distance, len(self._tokens) - 1)]
+
+    def ahead(self) -> Iterator[Token]:
+        """Give the current token and all behind it."""
+        for index in range(self._index, len(self._tokens)):
+            yield self._tokens[index]
 
     def is_adjacent(self) -> bool:
         """Whether no space stands before the current token."""

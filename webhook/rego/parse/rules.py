@@ -36,6 +36,7 @@ from webhook.rego.parse.terms import OPERATORS
 _OPENING: Final = frozenset({"(", "[", "{", TEMPLATE_PART})
 _CLOSING: Final = frozenset({")", "]", "}"})
 _TERM_CONTINUES: Final = frozenset(OPERATORS) | {"in", "=", ":="}
+_TERM_SEPARATORS: Final = frozenset({"|", ":"})
 _COMPREHENSIONS: Final = (ArrayComprehension, SetComprehension, ObjectComprehension)
 
 
@@ -211,16 +212,16 @@ class RuleParser(BodyParser):
         """Whether the `{` under the cursor may open an object or a comprehension rather than a body."""
         depth = 0
         distance = 0
-        while True:
-            kind = self.lookahead(distance).kind
+        for token in self.ahead():
+            kind = token.kind
             if kind in _OPENING:
                 depth += 1
             elif kind in _CLOSING:
                 depth -= 1
-            elif depth == 1 and kind in {"|", ":"}:
+                if depth == 0:
+                    break
+            elif depth == 1 and kind in _TERM_SEPARATORS:
                 return True
-            if depth == 0 or kind == "eof":
-                break
             distance += 1
         closing, following = self.lookahead(distance), self.lookahead(distance + 1)
         if distance == 1 or following.kind in _TERM_CONTINUES:
@@ -315,6 +316,6 @@ def _changing_parts(value: Node | None) -> set[str]:
     """Name the sorts of nodes outside of comprehensions that make a value depend on anything."""
     if value is None or isinstance(value, _COMPREHENSIONS):
         return set()
-    if isinstance(value, Ref | Var | Call):
+    if isinstance(value, (Ref, Var, Call)):
         return {type(value).__name__.lower()}
     return set().union(*(_changing_parts(child) for child in children(value)))

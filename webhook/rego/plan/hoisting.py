@@ -46,7 +46,7 @@ def _sort_names(term: Term, beside: set[str], enumerated: set[str]) -> None:
         for part in term.path:
             if not isinstance(part, String):
                 _sort_names(part, enumerated, enumerated)
-    elif isinstance(term, Array | Set):
+    elif isinstance(term, (Array, Set)):
         for item in term.items:
             _sort_names(item, beside, enumerated)
     elif isinstance(term, Object):

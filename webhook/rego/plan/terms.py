@@ -52,7 +52,7 @@ class PlanData(Protocol):
 
 def constant_value(term: Term) -> Value:
     """Give the value of a constant term."""
-    if isinstance(term, String | Boolean | Number):
+    if isinstance(term, (String, Boolean, Number)):
         return term.value
     if isinstance(term, Null):
         return None
@@ -203,7 +203,7 @@ class Terms:
         """Tell whether a segment of a reference has a variable to enumerate."""
         if type(part) is String:
             return False
-        if isinstance(part, Array | Object | Var):
+        if isinstance(part, (Array, Object, Var)):
             return any(name not in self.bound for name in pattern_variables(part))
         return False
 
@@ -221,7 +221,7 @@ class Terms:
             waiting = [pair for one, other in later for pair in self._parts(one, other)]
 
     def _is_stuck(self, pair: tuple[Term, Term]) -> bool:
-        return not (isinstance(pair[0], Array | Object) and isinstance(pair[1], Array | Object))
+        return not (isinstance(pair[0], (Array, Object)) and isinstance(pair[1], (Array, Object)))
 
     def _unify_now(self, left: Term, right: Term) -> bool:
         """Plan a pair of which at least one side has a value; tell whether it has."""

@@ -166,5 +166,5 @@ class Environment:
         scalar = _SCALAR_TYPES.get(type(part))
         if scalar is None:
             return values_of(type_)
-        key = part.value if isinstance(part, String | Number | Boolean) else None
+        key = part.value if isinstance(part, (String, Number, Boolean)) else None
         return select(type_, key, scalar)

@@ -211,7 +211,7 @@ class Lowering(TermLowering):
 
     def _function_value(self, value: Term) -> Ref | None:
         """Give the reference when a replacement's value names a function instead of a value."""
-        resolved = self._target(value) if isinstance(value, Var | Ref) else value
+        resolved = self._target(value) if isinstance(value, (Var, Ref)) else value
         if isinstance(resolved, Ref) and self._around.operators.function_rules(resolved):
             return resolved
         name = builtin_name(resolved)

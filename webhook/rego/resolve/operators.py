@@ -6,6 +6,7 @@ Owns OPA's messages on undefined functions and arity. Must not know scopes or bo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import msgspec
@@ -69,6 +70,7 @@ def builtin_name(ref: Term) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
 def find_builtin(name: str) -> Callee | None:
     """Find a builtin by its dotted name."""
     special = _SPECIAL.get(name)

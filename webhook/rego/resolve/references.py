@@ -50,7 +50,7 @@ class ReferenceCheck:
             for part in term.path:
                 if type(part) is not String:
                     self._term(part)
-        elif isinstance(term, Array | Set):
+        elif isinstance(term, (Array, Set)):
             for item in term.items:
                 self._term(item)
         elif isinstance(term, Object):
@@ -94,7 +94,7 @@ class ReferenceCheck:
         """Check a step within packages that is no constant name."""
         # Base documents may stand beside the rules, so nothing is certain below an unknown package.
         package = ObjectOf(properties=dict.fromkeys(node.children, ANY))
-        if isinstance(part, Var | Ref):
+        if isinstance(part, (Var, Ref)):
             extent = node.extent()
             keys = ANY if isinstance(extent, FunctionType) else keys_of(extent) or ANY
             if self._key(part, keys, ref, index, package):
@@ -132,7 +132,7 @@ class ReferenceCheck:
             if known is not None and not unifies(known, keys):
                 self._invalid(ref, index, known, keys, container)
                 return False
-        elif isinstance(part, Array | Object | Set) and not self._unify(part, keys):
+        elif isinstance(part, (Array, Object, Set)) and not self._unify(part, keys):
             self._invalid(ref, index, self._environment.type_of(part), keys, None)
             return False
         return True

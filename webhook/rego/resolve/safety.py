@@ -59,8 +59,9 @@ class Safety:
     def order_rule(self, body: Body, bound: set[str], yielded: set[str], location: Location) -> Body:
         """Order a rule's body; `bound` are its parameters, `yielded` the variables of its head."""
         self._unsafe = {}
-        ordered = self._order(body, set(bound))
-        mentioned = set(bound).union(*(Mentions(expr).direct for expr in body))
+        steps = [_Step(expr) for expr in body]
+        ordered = self._order(body, steps, set(bound))
+        mentioned = set(bound).union(*(step.mentions.direct for step in steps))
         for name in sorted(yielded - mentioned):
             if not is_generated(name):
                 self._findings.unsafe(f"var {source_name(name)} is unsafe", location, Stage.HEADS)
@@ -90,8 +91,8 @@ class Safety:
             if known is None or (location.row, location.col) < (known[0].row, known[0].col):
                 self._unsafe[name] = (location, undeclared)
 
-    def _order(self, body: Body, bound: set[str]) -> Body:
-        steps = [_Step(expr) for expr in body]
+    def _order(self, body: Body, steps: list[_Step], bound: set[str]) -> Body:
+        """Order a body whose statements are `steps`."""
         own = set().union(*(step.mentions.direct for step in steps))
         safe = set(bound)
         ordered: list[_Step] = []
@@ -151,7 +152,7 @@ class Safety:
         made: Term | Every
         if isinstance(terms, Every):
             names = {terms.value.name} | ({terms.key.name} if terms.key is not None else set())
-            body = self._order(terms.body, outer | names)
+            body = self._order(terms.body, [_Step(expr) for expr in terms.body], outer | names)
             made = Every(terms.key, terms.value, terms.domain, body, location=terms.location)
         elif isinstance(terms, Call):
             made = Call(terms.operator, self._terms(terms.args, outer), location=terms.location)
@@ -177,11 +178,12 @@ class Safety:
         return term
 
     def _comprehension(self, term: Comprehension, outer: set[str]) -> Term:
-        mentioned = outer.union(*(Mentions(expr).direct for expr in term.body))
+        steps = [_Step(expr) for expr in term.body]
+        mentioned = outer.union(*(step.mentions.direct for step in steps))
         for yielded in yielded_terms(term):
             self._note(term_names(yielded) - mentioned, term.location, undeclared=False)
         before = self._unsafe.keys() | outer
-        body = self._order(term.body, outer)
+        body = self._order(term.body, steps, outer)
         if isinstance(term, SetComprehension) and self._is_capture(term):
             self._check_captured(term, before)
         if isinstance(term, ObjectComprehension):

@@ -86,7 +86,7 @@ def plain_term(terms: Term | SomeDecl | SomeIn | Every) -> Term:
         TypeError: the statement is of another form.
 
     """
-    if isinstance(terms, SomeDecl | SomeIn | Every):
+    if isinstance(terms, (SomeDecl, SomeIn, Every)):
         raise TypeError(f"not a term: {type(terms).__name__}")
     return terms
 

@@ -175,7 +175,7 @@ class TermLowering(ABC):
         for part in template.parts:
             if not isinstance(part, Expr):
                 parts.append(part)
-            elif isinstance(part.terms, SomeDecl | SomeIn | Every):
+            elif isinstance(part.terms, (SomeDecl, SomeIn, Every)):
                 self._findings.misuse("unexpected template-string expression", part.location)
             elif not self._is_relation(part.terms):
                 parts.append(self._capture(part.terms, part.replacements, part.location))

@@ -145,7 +145,7 @@ class _BodyCheck:
                 )
 
     def _function(self, term: Term) -> FunctionType | None:
-        if not isinstance(term, Ref | Var):
+        if not isinstance(term, (Ref, Var)):
             return None
         builtin = BUILTINS.get(term_text(term))
         if builtin is not None:
@@ -207,7 +207,7 @@ class _BodyCheck:
         if isinstance(left, Object) and isinstance(right, Object):
             return self._unify_objects(left, right)
         for one, other in ((left, right), (right, left)):
-            if isinstance(one, Array | Object | Var) and isinstance(other, Var):
+            if isinstance(one, (Array, Object, Var)) and isinstance(other, Var):
                 return self._unify_one(one, ANY) and self._unify_one(
                     other, self._environment.type_of(one) or ANY
                 )
@@ -257,7 +257,7 @@ class _BodyCheck:
 
     def _widen_parts(self, term: Term) -> None:
         parts: list[Term] = []
-        if isinstance(term, Array | Set):
+        if isinstance(term, (Array, Set)):
             parts = list(term.items)
         elif isinstance(term, Object):
             parts = [part for pair in term.items for part in pair]

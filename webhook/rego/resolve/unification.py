@@ -34,10 +34,10 @@ class _Binding:
                     self.unify(one, other)
         elif isinstance(left, Object) and isinstance(right, Object):
             self._unify_objects(left, right)
-        elif isinstance(left, Array | Object):
+        elif isinstance(left, (Array, Object)):
             if self._has_value(right):
                 self._bind_all(left)
-        elif isinstance(right, Array | Object) and self._has_value(left):
+        elif isinstance(right, (Array, Object)) and self._has_value(left):
             self._bind_all(right)
 
     def _unify_objects(self, left: Object, right: Object) -> None:
@@ -58,7 +58,7 @@ class _Binding:
             else:
                 self._waiting.setdefault(name, set()).add(other.name)
                 self._waiting.setdefault(other.name, set()).add(name)
-        elif isinstance(other, Array | Object):
+        elif isinstance(other, (Array, Object)):
             if self._is_bound(name):
                 self._bind_all(other)
                 return

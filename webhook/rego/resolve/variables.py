@@ -47,16 +47,16 @@ class Mentions:
                 self._term(replacement.value)
 
     def _term(self, term: Term) -> None:
-        if type(term) in SCALARS:
-            return
         if isinstance(term, Var):
             self.direct.add(term.name)
+        elif type(term) in SCALARS:
+            return
         elif isinstance(term, Ref):
             if type(term.head) is Var and term.head.name not in ROOTS:
                 self.direct.add(term.head.name)
             for part in term.path:
                 self._term(part)
-        elif isinstance(term, Array | Set):
+        elif isinstance(term, (Array, Set)):
             for item in term.items:
                 self._term(item)
         elif isinstance(term, Object):
@@ -141,6 +141,8 @@ def outputs(expr: Expr, safe: set[str], arity: int | None) -> set[str]:
 
 def _reference_outputs(term: Term, safe: set[str], found: set[str]) -> None:
     """Add the variables that references with a bound head enumerate."""
+    if type(term) is Var or type(term) in SCALARS:
+        return
     if isinstance(term, Ref):
         head = term.head
         if type(head) is Var and (head.name in ROOTS or head.name in safe):
@@ -149,7 +151,7 @@ def _reference_outputs(term: Term, safe: set[str], found: set[str]) -> None:
                     found.add(part.name)
                 elif type(part) not in SCALARS:
                     _path_outputs(part, safe, found)
-    elif isinstance(term, Array | Set):
+    elif isinstance(term, (Array, Set)):
         for item in term.items:
             _reference_outputs(item, safe, found)
     elif isinstance(term, Object):
