@@ -9,6 +9,7 @@ from webhook.cli.desk_options import at_desk, desk_options
 from webhook.cli.desks import Desk, DeskOptions
 from webhook.cli.options import Command, output_option
 from webhook.cli.printing import console, print_document, print_table
+from webhook.cli.prompts import agrees, ask_choice, ask_text
 from webhook.cli.review_text import QUEUE_HEADINGS, finding_text, queue_rows, styled_verdict
 from webhook.flows.operation_errors import OperationRefused
 from webhook.flows.review import (
@@ -148,7 +149,7 @@ def walk(desk: DeskOptions, kind: str | None, **selected: Any) -> None:
 async def _agrees(desk: Desk, where: FindingSelector, verdict: Verdict, reason: str) -> bool:
     counting = JudgeFindings(where=where, verdict=verdict, reason=reason, dry_run=True)
     counted = await desk.ask(table.JUDGE_FINDINGS, counting)
-    return click.confirm(f"Judge {counted.count:,} findings {verdict.value}?", err=True)
+    return agrees(f"Judge {counted.count:,} findings {verdict.value}?")
 
 
 async def _walk(desk: Desk, question: ListFindings) -> tuple[int, int]:
@@ -164,17 +165,13 @@ async def _walk(desk: Desk, question: ListFindings) -> tuple[int, int]:
             if not detail.finding.awaits_review:
                 continue  # somebody else was faster
             console().print(finding_text(detail))
-            answer = click.prompt(
-                "[t]rue positive, [f]alse positive, [s]kip, [q]uit",
-                type=click.Choice(["t", "f", "s", "q"]),
-                show_choices=False,
-            )
+            answer = ask_choice("[t]rue positive, [f]alse positive, [s]kip, [q]uit", ("t", "f", "s", "q"))
             if answer == "q":
                 return judged, page.total - judged
             if answer == "s":
                 skipped.add(finding.id)
                 continue
-            reason = click.prompt("why")
+            reason = ask_text("why")
             verdict = JudgeFindings(ids=(finding.id,), verdict=_ANSWERS[answer], reason=reason)
             (after,) = (await desk.ask(table.JUDGE_FINDINGS, verdict)).items
             console().print(f"{after.id} {styled_verdict(after)}\n")

@@ -1,3 +1,10 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.support.operating import POLICY, finding, ids
@@ -141,6 +148,40 @@ def test_the_walk_keeps_to_what_was_selected(reviewed: Shop) -> None:
     assert reviewed.run("review", "walk", "--rule", "violation", typed="f\nr\n").out.endswith(
         "1 judged, 0 left\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "prompt"),
+    [
+        (("walk",), b"[q]uit"),
+        (("verdict", "--policy", POLICY, *WRONG), b"[y/N]"),
+    ],
+    ids=["walk", "bulk verdict"],
+)
+def test_one_interrupt_ends_a_prompt(reviewed: Shop, words: tuple[str, ...], prompt: bytes) -> None:
+    command = [
+        str(Path(sys.executable).with_name("gradate")),
+        "review",
+        *words,
+        "--store",
+        str(reviewed.path),
+    ]
+    with subprocess.Popen(
+        command, cwd=reviewed.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        said = b""
+        while prompt not in said:
+            part = os.read(process.stdout.fileno(), 65_536)
+            assert part, said
+            said += part
+        time.sleep(1)  # nobody is as quick as to interrupt between the prompt and the waiting
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
+    assert len(waiting(reviewed)) == 3
 
 
 # Exceptions
