@@ -25,6 +25,22 @@ from webhook.rollout.finding import WorkloadDigest
 _TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _TOKEN_VOLUME = re.compile(r"kube-api-access-[a-z0-9]{5}|.+-token-[a-z0-9]{5}")
 _CRON_STAMP = re.compile(r"-\d{8,10}$")  # the CronJob controller appends the scheduled time in minutes
+_GENERATED = re.compile(
+    r"-[bcdfghjklmnpqrstvwxz2456789]{5}$"
+)  # what the API server appends to a generateName
+_LASTING = frozenset(
+    {
+        "Deployment",
+        "ReplicaSet",
+        "StatefulSet",
+        "DaemonSet",
+        "ReplicationController",
+        "CronJob",
+        "PodTemplate",
+        "Pod",
+    }
+)
+"""Kinds of what people name and keep; others (Job, Workflow, TaskRun, …) are runs, often made anew by the hundred."""
 _NODE_TAINTS = "node.kubernetes.io/"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _DROPPED = object()
@@ -89,9 +105,7 @@ def owner_of(kind: str, metadata: Mapping[str, Any]) -> Owner:
     template_hash = labels.get("pod-template-hash")
     if owner_kind == "ReplicaSet" and isinstance(template_hash, str) and name.endswith(f"-{template_hash}"):
         return Owner("Deployment", name.removesuffix(f"-{template_hash}"))
-    if owner_kind == "Job" and _CRON_STAMP.search(name):
-        return Owner("CronJob", _CRON_STAMP.sub("", name))
-    return Owner(owner_kind, name)
+    return _run_name(owner_kind, name)
 
 
 def workload_digest(namespace: str, owner: Owner, spec: Any) -> WorkloadDigest:
@@ -149,9 +163,14 @@ def _own_name(kind: str, metadata: Mapping[str, Any]) -> Owner:
         return Owner(kind, prefix.rstrip("-"))
     if not isinstance(name, str):
         return Owner(kind, "")
+    return _run_name(kind, name)
+
+
+def _run_name(kind: str, name: str) -> Owner:
+    """Name a run by what it is a run of: its Pods tell of its generated name only as a whole."""
     if kind == "Job" and _CRON_STAMP.search(name):
         return Owner("CronJob", _CRON_STAMP.sub("", name))
-    return Owner(kind, name)
+    return Owner(kind, name if kind in _LASTING else _GENERATED.sub("", name) or name)
 
 
 def _token_volumes(spec: Mapping[str, Any]) -> frozenset[str]:
