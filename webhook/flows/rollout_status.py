@@ -13,6 +13,9 @@ from webhook.flows.rollout_views import (
     view_status,
     view_transition,
 )
+from webhook.ports.store import Store
+from webhook.rollout.explain import Seen
+from webhook.rollout.life import Event, Rollout
 
 
 class ListRollouts(Ask, frozen=True, kw_only=True):
@@ -59,14 +62,17 @@ async def rollout_status(operator: Operator, ask: RolloutName) -> RolloutStatus:
     store = operator.store
     rollout = await find_rollout(store, ask.name)
     evidence = await store.evidence(rollout.candidate, rollout.stable)
-    return view_status(rollout, evidence, await store.namespaces(), operator.clock.now_ns())
+    since = await _attempt_begun(store, rollout)
+    return view_status(rollout, evidence, await store.namespaces(), operator.clock.now_ns(), since)
 
 
 async def explain_rollout(operator: Operator, ask: RolloutName) -> ExplanationView:
     """Say in plain words why a rollout is where it is, what it needs, and when that is expected."""
-    rollout = await find_rollout(operator.store, ask.name)
-    evidence = await operator.store.evidence(rollout.candidate, rollout.stable)
-    return view_explanation(rollout, evidence, operator.clock.now_ns())
+    store = operator.store
+    rollout = await find_rollout(store, ask.name)
+    evidence = await store.evidence(rollout.candidate, rollout.stable)
+    since = await _attempt_begun(store, rollout)
+    return view_explanation(rollout, evidence, operator.clock.now_ns(), since)
 
 
 async def rollout_history(operator: Operator, ask: RolloutName) -> Histories:
@@ -80,3 +86,14 @@ async def rollout_history(operator: Operator, ask: RolloutName) -> Histories:
         views = tuple(view_transition(transition, analysis) for transition in transitions)
         histories.append(RolloutHistory(rollout=view_rollout(rollout), transitions=views))
     return Histories(items=tuple(histories))
+
+
+async def _attempt_begun(store: Store, rollout: Rollout) -> Seen | None:
+    """Tell where the present attempt began; None for the first one, which began with nothing."""
+    if rollout.attempt == 1:
+        return None
+    retried = (one for one in reversed(await store.transitions(rollout.id)) if one.event is Event.RETRY)
+    for transition in retried:
+        if transition.evidence is not None:
+            return Seen(transition.evidence.workloads, transition.at_ns)
+    return None

@@ -14,7 +14,7 @@ from webhook.rollout.bars import BarName, BarState, count_false_positives
 from webhook.rollout.cohort import EVERYBODY, cohort_of, members
 from webhook.rollout.duration import MILLISECOND_NS, format_duration
 from webhook.rollout.evidence import Evidence
-from webhook.rollout.explain import explain
+from webhook.rollout.explain import Seen, explain
 from webhook.rollout.finding import Standing
 from webhook.rollout.life import Checks, Event, Phase, Reason, Rollout, Transition
 from webhook.rollout.strategy import Analysis, Mode
@@ -263,9 +263,13 @@ def view_evidence(evidence: Evidence, analysis: Analysis) -> EvidenceView:
 
 
 def view_status(
-    rollout: Rollout, evidence: Evidence, namespaces: Collection[str], now_ns: int
+    rollout: Rollout,
+    evidence: Evidence,
+    namespaces: Collection[str],
+    now_ns: int,
+    since: Seen | None = None,
 ) -> RolloutStatus:
-    """Show everything about a rollout."""
+    """Show everything about a rollout; `since` is where its attempt began, None for the first one."""
     assessment = assess(rollout, evidence, now_ns)
     begun = rollout.phase is not Phase.PENDING
     return RolloutStatus(
@@ -276,7 +280,7 @@ def view_status(
         hold=_hold(rollout, assessment),
         step_served=format_duration(assessment.served_ns),
         step_duration=format_duration(rollout.current_step.duration_ns),
-        explanation=view_explanation(rollout, evidence, now_ns),
+        explanation=view_explanation(rollout, evidence, now_ns, since),
         at=moment(now_ns),
     )
 
@@ -289,9 +293,11 @@ def view_bars(assessment: Assessment) -> tuple[BarView, ...]:
     )
 
 
-def view_explanation(rollout: Rollout, evidence: Evidence, now_ns: int) -> ExplanationView:
+def view_explanation(
+    rollout: Rollout, evidence: Evidence, now_ns: int, since: Seen | None = None
+) -> ExplanationView:
     """Show a rollout in plain words."""
-    told = explain(rollout, evidence, now_ns)
+    told = explain(rollout, evidence, now_ns, since)
     return ExplanationView(
         where=told.where,
         why=told.why,

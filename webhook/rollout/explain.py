@@ -9,6 +9,7 @@ from webhook.rollout.assessment import Assessment, Hold, assess
 from webhook.rollout.bars import BarName, BarState, count_false_positives
 from webhook.rollout.duration import HOUR_NS, describe_duration, format_duration
 from webhook.rollout.evidence import Evidence
+from webhook.rollout.finding import FindingKind, Verdict
 from webhook.rollout.life import Checks, Phase, Rollout
 from webhook.rollout.strategy import OnInconclusive, Unreviewed
 
@@ -31,54 +32,91 @@ class Explanation:
     """What the numbers do not promise."""
 
 
-def explain(rollout: Rollout, evidence: Evidence | None, now_ns: int) -> Explanation:
-    """Explain a rollout as it stands."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was known of a candidate when its present attempt began."""
+
+    workloads: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """When the present step ends, if the rate of new workloads stays and no new finding appears."""
+
+    expected_ns: int | None
+    """None when a person has to act first, or nothing is known of the rate."""
+    reviewed_ns: int | None
+    """The same, if all findings that await review are judged at once, and prove right; None when none does."""
+    per_hour: float
+    """New workloads."""
+
+
+def explain(
+    rollout: Rollout, evidence: Evidence | None, now_ns: int, since: Seen | None = None
+) -> Explanation:
+    """Explain a rollout as it stands; `since` is where its attempt began, None for the first one."""
     if rollout.phase is Phase.PENDING:
         return _pending(rollout)
     if rollout.phase not in (Phase.PROGRESSING, Phase.PAUSED):
         return _over(rollout)
     assessment = assess(rollout, evidence, now_ns)
-    needs = tuple(_needs(rollout, assessment))
-    expected_ns = forecast_step_end(rollout, evidence, now_ns)
+    forecast = forecast_step_end(rollout, evidence, now_ns, since)
     return Explanation(
         where=_where(rollout),
         why=_why(rollout, assessment),
-        needs=needs,
-        expected=_expected(rollout, assessment, evidence, expected_ns, now_ns),
-        expected_ns=expected_ns,
+        needs=tuple(_needs(rollout, assessment)),
+        expected=_expected(rollout, assessment, forecast, now_ns),
+        expected_ns=forecast.expected_ns,
         caution=_caution(rollout),
     )
 
 
-def workloads_per_hour(evidence: Evidence, now_ns: int) -> float:
-    """Give the mean rate at which new workloads were seen; 0.0 when it cannot be told."""
-    if evidence.first_ns is None or now_ns <= evidence.first_ns:
+def workloads_per_hour(evidence: Evidence, now_ns: int, since: Seen | None = None) -> float:
+    """Give the mean rate at which this attempt has seen new workloads; 0.0 when it cannot be told."""
+    if evidence.first_ns is None:
         return 0.0
-    return evidence.workloads * HOUR_NS / (now_ns - evidence.first_ns)
+    # Between two attempts nothing was looked at: that time says nothing of the rate.
+    begun = Seen(0, evidence.first_ns) if since is None else since
+    if now_ns <= begun.at_ns:
+        return 0.0
+    return max(evidence.workloads - begun.workloads, 0) * HOUR_NS / (now_ns - begun.at_ns)
 
 
-def forecast_step_end(rollout: Rollout, evidence: Evidence | None, now_ns: int) -> int | None:
-    """Estimate when the present step ends, if the rate of new workloads stays and no new finding appears.
-
-    Returns:
-        Wall-clock time, or None when a person has to act first or nothing is known of the rate.
-
-    """
+def forecast_step_end(
+    rollout: Rollout, evidence: Evidence | None, now_ns: int, since: Seen | None = None
+) -> Forecast:
+    """Estimate when the present step ends."""
+    nothing = Forecast(None, None, 0.0)
     if rollout.phase is not Phase.PROGRESSING or evidence is None:
-        return None
+        return nothing
     assessment = assess(rollout, evidence, now_ns)
     if assessment.hold is not None or assessment.missed:
-        return None
-    if any(bar.name is not BarName.FALSE_POSITIVE_RATE for bar in assessment.undecided):
-        return None
-    wait_ns = max(rollout.current_step.duration_ns - assessment.served_ns, 0)
-    needed = count_false_positives(rollout.strategy.analysis, evidence).workloads_needed
-    if needed:
-        rate = workloads_per_hour(evidence, now_ns)
-        if not rate:
+        return nothing
+    rate = workloads_per_hour(evidence, now_ns, since)
+    rest_ns = max(rollout.current_step.duration_ns - assessment.served_ns, 0)
+
+    def end_ns(needed: int) -> int | None:
+        if needed and not rate:
             return None
-        wait_ns = max(wait_ns, round(needed / rate * HOUR_NS))
-    return now_ns + wait_ns
+        return now_ns + max(rest_ns, round(needed / rate * HOUR_NS) if needed else 0)
+
+    counted = count_false_positives(rollout.strategy.analysis, evidence)
+    waits_for = {bar.name for bar in assessment.undecided}
+    expected_ns = None if waits_for - {BarName.FALSE_POSITIVE_RATE} else end_ns(counted.workloads_needed)
+    # A review settles these; whatever else is undecided takes measurements.
+    settled_by_review = not waits_for - _REVIEWED and _awaits_review(evidence)
+    reviewed_ns = end_ns(counted.workloads_needed_when_reviewed) if settled_by_review else None
+    return Forecast(expected_ns, reviewed_ns, rate)
+
+
+_REVIEWED = frozenset({BarName.FALSE_POSITIVE_RATE, BarName.INTERCEPTION_ACCURACY, BarName.NEWLY_ALLOWED})
+
+
+def _awaits_review(evidence: Evidence) -> bool:
+    return any(
+        evidence.count(kind, Verdict.UNREVIEWED) for kind in FindingKind if kind is not FindingKind.AGREED
+    )
 
 
 def _pending(rollout: Rollout) -> Explanation:
@@ -97,7 +135,8 @@ def _over(rollout: Rollout) -> Explanation:
         Phase.HEALTHY: "is stable and decides everywhere",
         Phase.DEGRADED: "was given up" + (" and stable decides everywhere" if rollout.stable else ""),
     }.get(rollout.phase, "is not rolled out any more")
-    needs = {Phase.DEGRADED: ("a new version, or `gradate rollout retry`",)}.get(rollout.phase, ())
+    again = f"a new version, or `gradate rollout retry {rollout.policy}`"
+    needs = {Phase.DEGRADED: (again,)}.get(rollout.phase, ())
     expected = "Not by itself." if needs else ""
     return Explanation(
         f"{rollout.policy} {rollout.version} {decides}.", _sentence(rollout.message), needs, expected
@@ -126,7 +165,7 @@ def _why(rollout: Rollout, assessment: Assessment) -> str:
 def _needs(rollout: Rollout, assessment: Assessment) -> list[str]:
     needs: list[str] = []
     if rollout.phase is Phase.PAUSED:
-        needs.append("`gradate rollout resume`")
+        needs.append(f"`gradate rollout resume {rollout.policy}`")
     if assessment.hold is Hold.NO_DATA:
         needs.append("a first workload")
     elif assessment.hold is Hold.CLOCK:
@@ -140,30 +179,34 @@ def _needs(rollout: Rollout, assessment: Assessment) -> list[str]:
     return needs
 
 
-def _expected(
-    rollout: Rollout,
-    assessment: Assessment,
-    evidence: Evidence | None,
-    expected_ns: int | None,
-    now_ns: int,
-) -> str:
+def _expected(rollout: Rollout, assessment: Assessment, forecast: Forecast, now_ns: int) -> str:
     if rollout.phase is Phase.PAUSED:
         return "Not before it is resumed."
     if assessment.missed:
         return "At once."
-    if expected_ns is not None:
-        rate = workloads_per_hour(evidence, now_ns) if evidence is not None else 0.0
-        when = f"In about {describe_duration(expected_ns - now_ns)}" if expected_ns > now_ns else "Now"
-        pace = f", at {rate:,.0f} new workloads an hour" if assessment.undecided else ""
+    reviewed = ""
+    if forecast.reviewed_ns is not None and assessment.undecided:
+        reviewed = f"{_when(forecast.reviewed_ns, now_ns)} if the open findings are reviewed and prove right"
+    pace = f"at {forecast.per_hour:,.0f} new workloads an hour"
+    if forecast.expected_ns is not None:
         end = {
             OnInconclusive.HOLD: "",
             OnInconclusive.EXTEND: "; an undecided step is extended",
             OnInconclusive.ABORT: "; a step still undecided at its end is given up",
         }[rollout.strategy.analysis.on_inconclusive]
-        return f"{when}{pace}{end}."
+        words = _when(forecast.expected_ns, now_ns)
+        words += f", {pace}" if assessment.undecided else ""
+        words += f", or {reviewed}" if forecast.reviewed_ns != forecast.expected_ns and reviewed else ""
+        return _capital(f"{words}{end}.")
+    if reviewed:
+        return _capital(f"{reviewed}, {pace}; not before.")
     if assessment.hold is None and assessment.undecided:
         return "When somebody reviews the open findings, or the measurements change."
     return "Cannot be told yet."
+
+
+def _when(at_ns: int, now_ns: int) -> str:
+    return f"in about {describe_duration(at_ns - now_ns)}" if at_ns > now_ns else "now"
 
 
 def _caution(rollout: Rollout) -> str:
@@ -173,4 +216,8 @@ def _caution(rollout: Rollout) -> str:
 
 
 def _sentence(message: str) -> str:
-    return message[:1].upper() + message[1:].rstrip(".") + "." if message else ""
+    return _capital(message.rstrip(".")) + "." if message else ""
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from tests.support.rollouts import NAMESPACES, NOW, USER, begun, evidence, served, started
 from webhook.rollout.evidence import Evidence
-from webhook.rollout.explain import Explanation, explain, forecast_step_end, workloads_per_hour
+from webhook.rollout.explain import Explanation, Seen, explain, forecast_step_end, workloads_per_hour
+from webhook.rollout.histogram import histogram_of
 from webhook.rollout.life import Rollout
 from webhook.rollout.states import abort, pause, promote, record_checks, supersede
 from webhook.rollout.strategy import Analysis, OnInconclusive, Strategy, Unreviewed
@@ -32,16 +33,47 @@ def test_a_running_step_says_what_it_needs_and_when() -> None:
 def test_the_forecast_waits_for_workloads_when_they_take_longer_than_the_step() -> None:
     seen = evidence(1_000)  # in one hour
     rollout = served(begun(), 71 * HOUR)
-    expected = forecast_step_end(rollout, seen, NOW)
+    expected = forecast_step_end(rollout, seen, NOW).expected_ns
     assert expected is not None
     assert abs(expected - NOW - 9.853 * HOUR) < HOUR / 1000
 
 
 def test_open_findings_wait_for_people() -> None:
-    explanation = told(served(begun(), 72 * HOUR), evidence(newly_allowed=1))
+    explanation = told(served(begun(), 72 * HOUR), evidence(20_000, newly_allowed=1))
     assert explanation.expected_ns is None
-    assert explanation.expected == "When somebody reviews the open findings, or the measurements change."
+    assert (
+        explanation.expected
+        == "Now if the open findings are reviewed and prove right, at 20,000 new workloads an hour; not before."
+    )
     assert explanation.why == "The step has served its time, and the evidence is not complete."
+
+
+def test_what_a_review_would_gain_is_told_beside_what_comes_without_one() -> None:
+    seen = evidence(9_000, unreviewed=1, true_positives=200)
+    assert told(served(begun(), 70 * HOUR), seen).expected == (
+        "In about 2 hours, at 9,000 new workloads an hour."
+    )
+    assert told(served(begun(), 72 * HOUR), seen).expected == (
+        "In about 1 hour 31 minutes, at 9,000 new workloads an hour, "
+        "or in about 13 minutes 41 seconds if the open findings are reviewed and prove right."
+    )
+
+
+def test_measurements_that_are_missing_are_not_settled_by_a_review() -> None:
+    seen = evidence(9_000, newly_allowed=1, durations=histogram_of([100_000] * 5))
+    assert told(begun(), seen).expected == (
+        "When somebody reviews the open findings, or the measurements change."
+    )
+
+
+def test_the_time_between_two_attempts_says_nothing_of_the_rate() -> None:
+    month_ago = replace(evidence(9_000), first_ns=NOW - 720 * HOUR)
+    retried = Seen(8_000, NOW - HOUR)
+    assert workloads_per_hour(month_ago, NOW) == 12.5
+    assert workloads_per_hour(month_ago, NOW, retried) == 1_000
+    explanation = explain(served(begun(), 72 * HOUR), month_ago, NOW, retried)
+    assert explanation.expected == "In about 1 hour 51 minutes, at 1,000 new workloads an hour."
+    assert workloads_per_hour(month_ago, NOW, Seen(9_000, NOW)) == 0
 
 
 def test_a_hold_is_named() -> None:
@@ -68,7 +100,7 @@ def test_a_missed_bar_says_that_it_rolls_back() -> None:
 def test_a_pause_needs_a_resume() -> None:
     explanation = told(pause(begun(), USER, NOW).rollout, evidence())
     assert explanation.why == "Paused by maria."
-    assert explanation.needs[0] == "`gradate rollout resume`"
+    assert explanation.needs[0] == "`gradate rollout resume credential-env`"
     assert explanation.expected == "Not before it is resumed."
 
 
@@ -86,7 +118,7 @@ def test_what_is_over_says_who_decides_now() -> None:
     assert told(healthy).where == "credential-env 1.1.0 is stable and decides everywhere."
     aborted = told(abort(begun(), USER, NOW).rollout)
     assert aborted.where == "credential-env 1.1.0 was given up and stable decides everywhere."
-    assert aborted.needs == ("a new version, or `gradate rollout retry`",)
+    assert aborted.needs == ("a new version, or `gradate rollout retry credential-env`",)
     assert told(supersede(begun(), "2.0.0", NOW).rollout).why == "Version 2.0.0 takes its place."
     assert "stable decides" not in told(abort(begun(stable=None), USER, NOW).rollout).where
 
@@ -107,4 +139,4 @@ def test_no_rate_is_told_from_no_time() -> None:
     assert workloads_per_hour(Evidence(), NOW) == 0
     assert workloads_per_hour(evidence(50), NOW) == 50
     seen = replace(evidence(50), first_ns=NOW)
-    assert forecast_step_end(begun(), seen, NOW) is None
+    assert forecast_step_end(begun(), seen, NOW).expected_ns is None
