@@ -17,6 +17,7 @@ from webhook.flows.rollout_views import RolloutView, view_rollout
 from webhook.ports.store import RevisionConflict, RolloutExists, StoredVersion
 from webhook.rollout import states
 from webhook.rollout.errors import InvalidStrategy, TransitionRefused
+from webhook.rollout.evidence import Evidence
 from webhook.rollout.life import Order, Outcome, Phase, Rollout, RolloutId
 from webhook.rollout.strategy import Strategy, narrow_strategy
 from webhook.rollout.strategy_document import parse_strategy
@@ -63,7 +64,7 @@ async def promote_rollout(operator: Operator, ask: PromoteRollout) -> RolloutVie
     order = Order(operator.name, ask.reason.strip(), ask.force)
 
     async def decide(rollout: Rollout) -> Outcome:
-        evidence = await operator.store.evidence(rollout.candidate, rollout.stable)
+        evidence = await _evidence(operator, rollout)
         namespaces = await operator.store.namespaces()
         return states.promote(rollout, evidence, operator.clock.now_ns(), namespaces, order, full=ask.full)
 
@@ -74,7 +75,8 @@ async def pause_rollout(operator: Operator, ask: RolloutVerb) -> RolloutView:
     """Stay where it is; a missed bar still rolls back."""
 
     async def decide(rollout: Rollout) -> Outcome:
-        return states.pause(rollout, _order(operator, ask), operator.clock.now_ns())
+        evidence = await _evidence(operator, rollout)
+        return states.pause(rollout, _order(operator, ask), operator.clock.now_ns(), evidence)
 
     return await _change(operator, await find_rollout(operator.store, ask.name), decide, wherever=True)
 
@@ -83,7 +85,8 @@ async def resume_rollout(operator: Operator, ask: RolloutVerb) -> RolloutView:
     """Go on from where it was paused."""
 
     async def decide(rollout: Rollout) -> Outcome:
-        return states.resume(rollout, _order(operator, ask), operator.clock.now_ns())
+        evidence = await _evidence(operator, rollout)
+        return states.resume(rollout, _order(operator, ask), operator.clock.now_ns(), evidence)
 
     return await _change(operator, await find_rollout(operator.store, ask.name), decide)
 
@@ -92,7 +95,7 @@ async def abort_rollout(operator: Operator, ask: RolloutVerb) -> RolloutView:
     """Give up the candidate at once; stable decides everywhere again."""
 
     async def decide(rollout: Rollout) -> Outcome:
-        evidence = await operator.store.evidence(rollout.candidate, rollout.stable)
+        evidence = await _evidence(operator, rollout)
         return states.abort(rollout, _order(operator, ask), operator.clock.now_ns(), evidence)
 
     return await _change(operator, await find_rollout(operator.store, ask.name), decide, wherever=True)
@@ -116,7 +119,9 @@ async def undo_rollout(operator: Operator, ask: RolloutVerb) -> RolloutView:
         current = (await store.stables()).get(rollout.policy)
         active = await store.rollouts(rollout.policy, active=True)
         under_way = active[0] if active else None
-        return states.undo(rollout, _order(operator, ask), operator.clock.now_ns(), current, under_way)
+        evidence = await _evidence(operator, rollout)
+        order, now_ns = _order(operator, ask), operator.clock.now_ns()
+        return states.undo(rollout, order, now_ns, current, under_way, evidence)
 
     return await _change(operator, rollout, decide)
 
@@ -136,7 +141,8 @@ async def start_rollout(operator: Operator, ask: StartRollout) -> RolloutView:
     outcome = await _begin(operator, ask, version, strategy, rollouts)
     await store.put_version(version)
     if active is not None:
-        await _commit(operator, states.supersede(active, version.version, operator.clock.now_ns()))
+        evidence = await _evidence(operator, active)
+        await _commit(operator, states.supersede(active, version.version, operator.clock.now_ns(), evidence))
     return view_rollout(await _commit(operator, outcome))
 
 
@@ -208,6 +214,10 @@ async def _retry(operator: Operator, rollout: Rollout, order: Order) -> Outcome:
     stable = (await operator.store.stables()).get(rollout.policy)
     evidence = await operator.store.evidence(rollout.candidate, stable)
     return states.retry(rollout, order, operator.clock.now_ns(), evidence, stable)
+
+
+async def _evidence(operator: Operator, rollout: Rollout) -> Evidence:
+    return await operator.store.evidence(rollout.candidate, rollout.stable)
 
 
 async def _change(

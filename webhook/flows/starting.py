@@ -16,6 +16,7 @@ from webhook.ports.clock import Clock
 from webhook.ports.observer import Observer
 from webhook.ports.store import RevisionConflict, RolloutExists, Store
 from webhook.rollout.duration import SECOND_NS
+from webhook.rollout.evidence import Evidence
 from webhook.rollout.life import ENGINE, Event, Order, Outcome, Phase, Rollout, RolloutId
 from webhook.rollout.states import record_checks, start, supersede, withdraw
 from webhook.rollout.strategy import Strategy, narrow_strategy
@@ -115,7 +116,7 @@ class Starter:
             return
         if version.digest == stable:
             if active is not None:
-                await self.commit(supersede(active, version.semantic_version, self._clock.now_ns()))
+                await self._supersede(active, version)
             return
         latest = next((rollout for rollout in rollouts if rollout.candidate == version.digest), None)
         if latest is not None and latest.phase is Phase.DEGRADED:
@@ -176,7 +177,7 @@ class Starter:
                 )
                 break
         await self._store.put_version(stored_version(version, now_ns))
-        if active is not None and not await self.commit(supersede(active, version.semantic_version, now_ns)):
+        if active is not None and not await self._supersede(active, version):
             return
         judged = version.metadata.match.namespaces
         outcome = start(
@@ -192,6 +193,13 @@ class Starter:
         )
         await self.commit(outcome)
 
+    async def _supersede(self, active: Rollout, version: PolicyVersion) -> bool:
+        evidence = await self._evidence(active)
+        return await self.commit(supersede(active, version.semantic_version, self._clock.now_ns(), evidence))
+
+    async def _evidence(self, rollout: Rollout) -> Evidence:
+        return await self._store.evidence(rollout.candidate, rollout.stable)
+
     async def _settle_deleted(self, present: set[str]) -> None:
         now_ns = self._clock.now_ns()
         known = set(await self._store.stables())
@@ -201,8 +209,10 @@ class Starter:
         for policy, since_ns in self._missing_since_ns.items():
             if now_ns - since_ns < self._deletion_grace_ns:
                 continue
-            if policy in active and not await self.commit(withdraw(active[policy], now_ns)):
-                continue
+            if policy in active:
+                evidence = await self._evidence(active[policy])
+                if not await self.commit(withdraw(active[policy], now_ns, evidence)):
+                    continue
             if policy in known:
                 await self._store.forget_policy(policy)
                 self._observer.rollout_noted(policy, "its file is gone; the policy is no longer in force")

@@ -143,7 +143,7 @@ def advance(
         return None
     return (
         _end_step(rollout, assessment, evidence, now_ns, namespaces)
-        or _widen(rollout, namespaces, now_ns)
+        or _widen(rollout, evidence, namespaces, now_ns)
         or _mark(rollout, assessment, now_ns)
     )
 
@@ -185,7 +185,9 @@ def promote(
     assessment = assess(rollout, evidence, now_ns)
     against = rollout.phase is Phase.PENDING or not assessment.clears
     if against and not order.force:
-        raise TransitionRefused(f"the evidence does not support it: {_objections(assessment)}; see --force")
+        raise TransitionRefused(
+            f"the evidence does not support it: {_objections(assessment)}; to do it all the same takes --force and --reason"
+        )
     if against and not order.reason.strip():
         raise TransitionRefused("a promotion against the evidence needs a reason")
     message = f"promoted by {order.actor}" + (f": {order.reason}" if order.reason else "")
@@ -195,7 +197,7 @@ def promote(
     return _enter_step(rollout, rollout.step + 1, change, order, now_ns, namespaces)
 
 
-def pause(rollout: Rollout, order: Order, now_ns: int) -> Outcome:
+def pause(rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None = None) -> Outcome:
     """Stay where it is: the cohort keeps its candidate, time does not count, a missed bar still rolls back.
 
     Raises:
@@ -203,18 +205,19 @@ def pause(rollout: Rollout, order: Order, now_ns: int) -> Outcome:
 
     """
     message = f"paused by {order.actor}" + (f": {order.reason}" if order.reason else "")
-    change = _Change(Event.PAUSE, Phase.PAUSED, Reason.PAUSED, message)
+    change = _Change(Event.PAUSE, Phase.PAUSED, Reason.PAUSED, message, evidence)
     return _apply(rollout, change, order, now_ns)
 
 
-def resume(rollout: Rollout, order: Order, now_ns: int) -> Outcome:
+def resume(rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None = None) -> Outcome:
     """Go on from where it was paused.
 
     Raises:
         TransitionRefused: it is not Paused.
 
     """
-    change = _Change(Event.RESUME, Phase.PROGRESSING, Reason.RESUMED, f"resumed by {order.actor}")
+    message = f"resumed by {order.actor}" + (f": {order.reason}" if order.reason else "")
+    change = _Change(Event.RESUME, Phase.PROGRESSING, Reason.RESUMED, message, evidence)
     timer = replace(rollout.timer, marked_ns=now_ns)
     return _apply(rollout, change, order, now_ns, timer=timer)
 
@@ -255,7 +258,8 @@ def retry(
                 raise TransitionRefused(
                     f"it would roll back at once: {bar.missing}; revise the verdicts first"
                 )
-    change = _Change(Event.RETRY, Phase.PENDING, Reason.RETRIED, f"retried by {order.actor}", evidence)
+    message = f"retried by {order.actor}" + (f": {order.reason}" if order.reason else "")
+    change = _Change(Event.RETRY, Phase.PENDING, Reason.RETRIED, message, evidence)
     return _apply(
         rollout, change, order, now_ns,
         stable=current_stable, step=0, threshold=NOBODY, attempt=rollout.attempt + 1, checks=Checks.RUNNING,
@@ -264,7 +268,12 @@ def retry(
 
 
 def undo(
-    rollout: Rollout, order: Order, now_ns: int, current_stable: str | None, under_way: Rollout | None
+    rollout: Rollout,
+    order: Order,
+    now_ns: int,
+    current_stable: str | None,
+    under_way: Rollout | None,
+    evidence: Evidence | None = None,
 ) -> Outcome:
     """Take back a promotion: the version that was stable before is stable again.
 
@@ -274,6 +283,7 @@ def undo(
         now_ns: wall-clock time.
         current_stable: digest of the policy's stable version.
         under_way: the policy's active rollout.
+        evidence: as it is now, for the record.
 
     Raises:
         TransitionRefused: it is not Healthy, a later version has become stable since, or one is on its way.
@@ -286,7 +296,7 @@ def undo(
         raise TransitionRefused(f"{rollout.policy} has a later stable version; undo that rollout first")
     before = "the version before it is stable again" if rollout.stable else "the policy decides nothing now"
     message = f"undone by {order.actor}, {before}" + (f": {order.reason}" if order.reason else "")
-    change = _Change(Event.UNDO, Phase.DEGRADED, Reason.UNDONE, message)
+    change = _Change(Event.UNDO, Phase.DEGRADED, Reason.UNDONE, message, evidence)
     outcome = _apply(rollout, change, order, now_ns, threshold=NOBODY)
     return replace(outcome, stable_change=StableChange(rollout.policy, rollout.stable))
 
@@ -398,7 +408,9 @@ def _complete(rollout: Rollout, change: _Change, order: Order, now_ns: int) -> O
     return replace(outcome, stable_change=StableChange(rollout.policy, rollout.candidate))
 
 
-def _widen(rollout: Rollout, namespaces: Collection[str], now_ns: int) -> Outcome | None:
+def _widen(
+    rollout: Rollout, evidence: Evidence | None, namespaces: Collection[str], now_ns: int
+) -> Outcome | None:
     selection, step = rollout.strategy.namespaces, rollout.current_step
     if rollout.threshold == EVERYBODY:
         return None
@@ -408,7 +420,7 @@ def _widen(rollout: Rollout, namespaces: Collection[str], now_ns: int) -> Outcom
     if threshold is None:
         return None
     message = "no namespace of the cohort is left; it takes in the next ones"
-    change = _Change(Event.WIDEN, Phase.PROGRESSING, Reason.COHORT_WIDENED, message)
+    change = _Change(Event.WIDEN, Phase.PROGRESSING, Reason.COHORT_WIDENED, message, evidence)
     return _apply(rollout, change, _by_itself(), now_ns, threshold=max(threshold, rollout.threshold))
 
 

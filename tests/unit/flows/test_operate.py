@@ -7,7 +7,7 @@ import pytest
 from tests.support.memory_store import MemoryStore
 from tests.support.operating import CANDIDATE, NEXT, POLICY, STABLE, Scene, finding, ids
 from tests.support.policies import read_policy
-from tests.support.rollouts import ENOUGH
+from tests.support.rollouts import ENOUGH, NAMESPACES
 from webhook.flows import operate
 from webhook.flows.operate import PromoteRollout, RolloutVerb, StartRollout
 from webhook.flows.operation_errors import InvalidField, OperationRefused, UnknownName
@@ -26,7 +26,7 @@ from webhook.flows.rollout_views import RolloutView
 from webhook.ports.store import StoredVersion, StoreError, StoreUnavailable
 from webhook.rollout.finding import Verdict
 from webhook.rollout.life import Event, Order, Outcome, Phase, Rollout, Transition
-from webhook.rollout.states import abort, pause, promote
+from webhook.rollout.states import abort, advance, pause, promote, record_checks
 from webhook.rollout.strategy import Mode, Step, Strategy
 
 NAMED = RolloutName(name=POLICY)
@@ -112,6 +112,60 @@ async def test_the_history_holds_every_change_with_its_evidence(scene: Scene) ->
     assert (await rollout_history(scene.operator(), RolloutName(name=rollout.id))).items == (told,)
 
 
+async def test_whatever_happens_after_the_beginning_is_kept_with_the_evidence_of_then(scene: Scene) -> None:
+    await scene.begun()
+    await scene.see(ENOUGH)
+    operator = scene.operator()
+    for verb in (operate.pause_rollout, operate.resume_rollout, operate.abort_rollout, operate.retry_rollout):
+        await verb(operator, VERB)
+    rollout = await scene.store.rollout((await scene.store.rollouts())[0].id)
+    checked = record_checks(rollout, passed=True, message="12 pass", now_ns=scene.now_ns)
+    outcome = advance(await scene.store.commit(checked), None, scene.now_ns, NAMESPACES)
+    assert outcome is not None
+    await scene.store.commit(outcome)
+    forced = PromoteRollout(name=POLICY, full=True, force=True, reason="incident 7")
+    await operate.promote_rollout(operator, forced)
+    await operate.undo_rollout(operator, VERB)
+    (told,) = (await rollout_history(operator, NAMED)).items
+    later = [one for one in told.transitions if one.event not in (Event.START, Event.CHECK, Event.BEGIN)]
+    assert [one.event.value for one in later] == ["pause", "resume", "abort", "retry", "promote", "undo"]
+    assert {one.evidence.workloads if one.evidence else 0 for one in later} == {ENOUGH}
+    assert [one.message for one in later][1::2] == [
+        "resumed by maria: because",
+        "retried by maria: because",
+        "undone by maria, the version before it is stable again: because",
+    ]
+
+
+async def test_a_replaced_rollout_keeps_the_evidence_that_it_had(scene: Scene) -> None:
+    replaced = await scene.begun()
+    await scene.see(10)
+    await operate.start_rollout(scene.operator(), StartRollout(policy=POLICY))
+    *_, last = await scene.store.transitions(replaced.id)
+    assert (last.event, last.evidence and last.evidence.workloads) == (Event.SUPERSEDE, 10)
+
+
+async def test_when_a_retried_step_ends_is_told_from_what_it_has_seen_since(scene: Scene) -> None:
+    rollout = await scene.begun()
+    await scene.see(100)
+    await operate.abort_rollout(scene.operator(), VERB)
+    scene.clock.advance(30 * 24 * 3600)
+    await operate.retry_rollout(scene.operator(), VERB)
+    checked = record_checks(
+        await scene.store.rollout(rollout.id), passed=True, message="", now_ns=scene.now_ns
+    )
+    outcome = advance(await scene.store.commit(checked), None, scene.now_ns, NAMESPACES)
+    assert outcome is not None
+    await scene.store.commit(outcome)
+    scene.clock.advance(3600)
+    await scene.see(1_100)
+    for told in (
+        await explain_rollout(scene.operator(), NAMED),
+        (await rollout_status(scene.operator(), NAMED)).explanation,
+    ):
+        assert "at 1,000 new workloads an hour" in told.expected
+
+
 async def test_rollouts_are_listed_by_policy_and_by_being_active(scene: Scene) -> None:
     await scene.begun()
     operator = scene.operator()
@@ -156,7 +210,7 @@ async def test_a_promotion_against_the_evidence_needs_force_and_a_reason(scene: 
     await scene.begun()
     await scene.see(10)
     operator = scene.operator()
-    with pytest.raises(OperationRefused, match="see --force"):
+    with pytest.raises(OperationRefused, match="takes --force and --reason"):
         await operate.promote_rollout(operator, PromoteRollout(name=POLICY))
     with pytest.raises(OperationRefused, match="needs a reason"):
         await operate.promote_rollout(operator, PromoteRollout(name=POLICY, force=True, reason=" "))

@@ -156,6 +156,7 @@ async def test_a_newer_version_takes_the_place_of_one_that_is_rolling_out() -> N
     newer, older = await office.rollouts()
     assert (older.version, older.phase) == ("1.1.0", Phase.SUPERSEDED)
     assert (newer.version, newer.phase) == ("1.2.0", Phase.PROGRESSING)
+    assert (await office.store.transitions(older.id))[-1].evidence is not None
 
 
 async def test_a_file_that_goes_back_to_stable_ends_the_rollout() -> None:
@@ -266,6 +267,7 @@ async def test_a_policy_whose_file_stays_gone_is_withdrawn_and_no_longer_in_forc
     (rollout,) = await office.rollouts()
     assert rollout.phase is Phase.SUPERSEDED
     assert rollout.reason is Reason.POLICY_DELETED
+    assert (await office.store.transitions(rollout.id))[-1].evidence is not None
     assert "strict" not in await office.store.stables()
 
 

@@ -211,7 +211,10 @@ def test_promote_skips_the_waiting() -> None:
 
 @pytest.mark.parametrize("seen", [None, evidence(100), evidence(unreviewed=1), evidence(reported_ns=0)])
 def test_promote_against_the_evidence_asks_for_force_and_a_reason(seen: Evidence | None) -> None:
-    with pytest.raises(TransitionRefused, match=r"the evidence does not support it: .+; see --force"):
+    with pytest.raises(
+        TransitionRefused,
+        match=r"the evidence does not support it: .+; to do it all the same takes --force and --reason",
+    ):
         promote(begun(), seen, NOW, NAMESPACES, USER)
     with pytest.raises(TransitionRefused, match="needs a reason"):
         promote(begun(), seen, NOW, NAMESPACES, Order("maria", " ", force=True))
