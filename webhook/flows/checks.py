@@ -66,7 +66,7 @@ def _tests_policy(module: PolicyModule, version: PolicyVersion) -> bool:
 def _summarise(report: RunReport) -> str:
     passed = report.count(Outcome.PASS)
     if report.passed:
-        return f"{passed} unit tests passed"
+        return f"{passed} unit test{'' if passed == 1 else 's'} passed"
     failed = [test.name for test in report.results if test.outcome in (Outcome.FAIL, Outcome.ERROR)]
     names = ", ".join(failed[:_SHOWN_FAILURES])
     more = f" and {len(failed) - _SHOWN_FAILURES} more" if len(failed) > _SHOWN_FAILURES else ""

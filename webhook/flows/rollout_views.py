@@ -11,7 +11,7 @@ from typing import Any
 from webhook.flows.operator import View
 from webhook.rollout.assessment import Assessment, assess
 from webhook.rollout.bars import BarName, BarState, count_false_positives
-from webhook.rollout.cohort import EVERYBODY, cohort_of, members
+from webhook.rollout.cohort import EVERYBODY, cohort_of, eligible_members, members
 from webhook.rollout.duration import MILLISECOND_NS, format_duration
 from webhook.rollout.evidence import Evidence
 from webhook.rollout.explain import Seen, explain
@@ -219,7 +219,7 @@ def view_detail(rollout: Rollout) -> RolloutDetail:
 def view_cohort(rollout: Rollout, namespaces: Collection[str]) -> CohortView:
     """Show where a candidate acts among the known namespaces."""
     selection = rollout.strategy.namespaces
-    eligible = members(cohort_of(rollout.salt, selection, EVERYBODY), [name for name in namespaces if name])
+    eligible = eligible_members(rollout.salt, selection, namespaces)
     inside = members(cohort_of(rollout.salt, selection, rollout.threshold), eligible)
     return CohortView(
         size=len(inside),

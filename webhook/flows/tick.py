@@ -12,7 +12,8 @@ from webhook.policy.catalog import Catalog
 from webhook.ports.clock import Clock
 from webhook.ports.observer import Observer, RolloutStanding
 from webhook.ports.store import Store, StoreError
-from webhook.rollout.cohort import cohort_of, members
+from webhook.rollout.assessment import assess
+from webhook.rollout.cohort import cohort_of, eligible_members, members
 from webhook.rollout.duration import DAY_NS, HOUR_NS
 from webhook.rollout.evidence import Evidence
 from webhook.rollout.life import Checks, Phase, Rollout
@@ -103,7 +104,8 @@ class Leader:
             outcome = advance(rollout, evidence, self._clock.now_ns(), namespaces)
             if outcome is not None:
                 await self._starter.commit(outcome)
-            standings.append(_stand(rollout if outcome is None else outcome.rollout, evidence, namespaces))
+                rollout = outcome.rollout  # noqa: PLW2901 - how it stands from here on
+            standings.append(_stand(rollout, evidence, namespaces, self._clock.now_ns()))
         self._observer.rollouts_observed(standings)
         await self._prune(now_ns)
 
@@ -155,6 +157,11 @@ class Leader:
             self.leads = False
 
 
-def _stand(rollout: Rollout, evidence: Evidence | None, namespaces: Sequence[str]) -> RolloutStanding:
-    cohort = cohort_of(rollout.salt, rollout.strategy.namespaces, rollout.threshold)
-    return RolloutStanding(rollout, evidence, len(members(cohort, namespaces)), len(namespaces))
+def _stand(
+    rollout: Rollout, evidence: Evidence | None, namespaces: Sequence[str], now_ns: int
+) -> RolloutStanding:
+    selection = rollout.strategy.namespaces
+    eligible = eligible_members(rollout.salt, selection, namespaces)
+    inside = members(cohort_of(rollout.salt, selection, rollout.threshold), eligible)
+    assessment = assess(rollout, evidence, now_ns)
+    return RolloutStanding(rollout, evidence, assessment, len(inside), len(eligible))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from webhook.rollout.assessment import Assessment
 from webhook.rollout.evidence import Evidence
 from webhook.rollout.finding import FindingKind
 from webhook.rollout.life import Rollout, Transition
@@ -51,10 +52,12 @@ class RolloutStanding:
     rollout: Rollout
     evidence: Evidence | None
     """None when it cannot be read."""
+    assessment: Assessment
+    """What evidence and time say of it."""
     cohort: int
     """Known namespaces in which the candidate acts, or is evaluated at a shadow step."""
-    namespaces: int
-    """Known namespaces."""
+    eligible: int
+    """Known namespaces that the rollout may touch."""
 
 
 class Observer(Protocol):

@@ -108,6 +108,13 @@ def count_false_positives(analysis: Analysis, evidence: Evidence) -> FalsePositi
     )
 
 
+def count_interceptions(evidence: Evidence) -> tuple[int, int]:
+    """Give how many reviewed findings were right and wrong; a violation that the candidate misses is wrong."""
+    wrong = evidence.count(FindingKind.NEWLY_DENIED, Verdict.FALSE_POSITIVE)
+    missed = evidence.count(FindingKind.NEWLY_ALLOWED, Verdict.TRUE_POSITIVE)
+    return evidence.count(FindingKind.NEWLY_DENIED, Verdict.TRUE_POSITIVE), wrong + missed
+
+
 def _bars(analysis: Analysis, evidence: Evidence, counters: Counters) -> Iterator[Bar]:
     confidence = analysis.false_positive_rate.confidence
     yield _false_positive_bar(analysis, evidence)
@@ -152,9 +159,7 @@ def _trials(analysis: Analysis, evidence: Evidence) -> tuple[int, int]:
 
 
 def _accuracy_bar(least: float, confidence: float, evidence: Evidence) -> Bar:
-    right = evidence.count(FindingKind.NEWLY_DENIED, Verdict.TRUE_POSITIVE)
-    wrong = evidence.count(FindingKind.NEWLY_DENIED, Verdict.FALSE_POSITIVE)
-    wrong += evidence.count(FindingKind.NEWLY_ALLOWED, Verdict.TRUE_POSITIVE)
+    right, wrong = count_interceptions(evidence)
     open_count = evidence.count(FindingKind.NEWLY_DENIED, Verdict.UNREVIEWED)
     name, reviewed = BarName.INTERCEPTION_ACCURACY, right + wrong
     value = right / reviewed if reviewed else None

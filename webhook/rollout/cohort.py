@@ -122,6 +122,11 @@ def members(cohort: Cohort, namespaces: Collection[str]) -> list[str]:
     return sorted(filter(cohort.contains, namespaces))
 
 
+def eligible_members(salt: str, selection: NamespaceSelection, namespaces: Iterable[str]) -> list[str]:
+    """List the known namespaces that a rollout may ever touch, in order of name."""
+    return members(cohort_of(salt, selection, EVERYBODY), [name for name in namespaces if name])
+
+
 def _membership(salt: str, selection: NamespaceSelection, threshold: int) -> Callable[[str], bool]:
     """Give the test for a place below the threshold, asking first what most often settles it.
 

@@ -7,9 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from webhook.ports.observer import JournalReport, RolloutStanding
-from webhook.rollout.bars import BarState, count_false_positives, evaluate_bars
+from webhook.rollout.bars import Bar, BarState, count_false_positives, count_interceptions
 from webhook.rollout.evidence import Evidence
-from webhook.rollout.finding import FindingKind, Verdict
 from webhook.rollout.histogram import Histogram
 from webhook.rollout.life import Phase, Rollout
 from webhook.telemetry import vocabulary
@@ -55,13 +54,13 @@ def _gauges_of(standing: RolloutStanding) -> _Gauges:
     values: dict[Metric, float] = {
         vocabulary.ROLLOUT_STEP: rollout.step + 1,
         vocabulary.ROLLOUT_STEPS: len(rollout.strategy.steps),
-        vocabulary.ROLLOUT_STEP_SERVED: rollout.timer.served_ns / SECOND_NS,
+        vocabulary.ROLLOUT_STEP_SERVED: standing.assessment.served_ns / SECOND_NS,
         vocabulary.ROLLOUT_STEP_DURATION: rollout.current_step.duration_ns / SECOND_NS,
         vocabulary.ROLLOUT_COHORT: standing.cohort,
         vocabulary.ROLLOUT_FALSE_POSITIVE_MAX: rollout.strategy.analysis.false_positive_rate.max,
     }
-    if standing.namespaces:
-        values[vocabulary.ROLLOUT_COHORT_RATIO] = standing.cohort / standing.namespaces
+    if standing.eligible:
+        values[vocabulary.ROLLOUT_COHORT_RATIO] = standing.cohort / standing.eligible
     gauges = _label(rollout, values) | _label(rollout, {vocabulary.ROLLOUT_REASON: 1}, rollout.reason.value)
     for phase in Phase:
         gauges[vocabulary.ROLLOUT_PHASE, (rollout.policy, rollout.version, phase.value)] = (
@@ -69,7 +68,7 @@ def _gauges_of(standing: RolloutStanding) -> _Gauges:
         )
     if standing.evidence is not None:
         gauges |= _evidence_gauges(rollout, standing.evidence)
-    return gauges
+    return gauges | _bar_gauges(rollout, standing.assessment.bars)
 
 
 def _evidence_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
@@ -84,23 +83,17 @@ def _evidence_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
     }
     if numbers.trials:
         values[vocabulary.ROLLOUT_FALSE_POSITIVE_RATIO] = numbers.failures / numbers.trials
-    right = evidence.count(FindingKind.NEWLY_DENIED, Verdict.TRUE_POSITIVE)
-    wrong = evidence.count(FindingKind.NEWLY_DENIED, Verdict.FALSE_POSITIVE)
+    right, wrong = count_interceptions(evidence)
     if right + wrong:
         values[vocabulary.ROLLOUT_INTERCEPTION] = right / (right + wrong)
     if evidence.reported_ns is not None:
         values[vocabulary.ROLLOUT_REPORTED] = evidence.reported_ns / SECOND_NS
-    return (
-        _label(rollout, values)
-        | _bar_gauges(rollout, evidence)
-        | _count_gauges(rollout, evidence)
-        | _duration_gauges(rollout, evidence)
-    )
+    return _label(rollout, values) | _count_gauges(rollout, evidence) | _duration_gauges(rollout, evidence)
 
 
-def _bar_gauges(rollout: Rollout, evidence: Evidence) -> _Gauges:
+def _bar_gauges(rollout: Rollout, bars: Sequence[Bar]) -> _Gauges:
     gauges: _Gauges = {}
-    for bar in evaluate_bars(rollout.strategy.analysis, evidence, rollout.baseline):
+    for bar in bars:
         for state in BarState:
             gauges |= _label(
                 rollout, {vocabulary.ROLLOUT_BAR: bar.state is state}, bar.name.value, state.value

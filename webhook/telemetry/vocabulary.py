@@ -156,11 +156,13 @@ ROLLOUT_PHASE = _rollout("phase", "1 for the phase that the rollout is in.", "ph
 ROLLOUT_REASON = _rollout("reason", "1 for the reason why the rollout is in its phase.", "reason")
 ROLLOUT_STEP = _rollout("step", "The step that the rollout is at, from 1.")
 ROLLOUT_STEPS = _rollout("steps", "Steps of the rollout's strategy.")
-ROLLOUT_STEP_SERVED = _rollout("step_served_seconds", "Time that counts towards the step, as last stored.")
+ROLLOUT_STEP_SERVED = _rollout("step_served_seconds", "Time that counts towards the step.")
 ROLLOUT_STEP_DURATION = _rollout("step_duration_seconds", "Least time in the step.")
 ROLLOUT_BAR = _rollout("bar", "1 for how the evidence stands to a bar.", "bar", "state")
 ROLLOUT_COHORT = _rollout("cohort_namespaces", "Known namespaces in the cohort.")
-ROLLOUT_COHORT_RATIO = _rollout("cohort_ratio", "Share of the known namespaces that are in the cohort.")
+ROLLOUT_COHORT_RATIO = _rollout(
+    "cohort_ratio", "Share of the known namespaces it may touch that are in the cohort."
+)
 ROLLOUT_WORKLOADS = _rollout("workloads", "Distinct workloads that the candidate was evaluated on.")
 ROLLOUT_EVALUATIONS = _rollout(
     "evaluations", "Evaluations of the candidate, retried workloads included.", "mode"
@@ -183,7 +185,8 @@ ROLLOUT_EVIDENCE = _rollout("evidence_e_value", "Evidence that the false-positiv
 ROLLOUT_EVIDENCE_NEEDED = _rollout("evidence_e_value_needed", "The e-value at which promotion is proven.")
 ROLLOUT_WORKLOADS_NEEDED = _rollout("workloads_needed", "Benign workloads still missing for that proof.")
 ROLLOUT_INTERCEPTION = _rollout(
-    "interception_ratio", "Reviewed denials that were right: true positives / (true + false positives)."
+    "interception_ratio",
+    "Reviewed findings that were right, violations that the candidate misses counting as wrong.",
 )
 ROLLOUT_P99 = _rollout("evaluation_p99_seconds", "Slowest hundredth of the evaluations.", "contender")
 ROLLOUT_REPORTED = _rollout("reported_timestamp_seconds", "When a replica last told its evidence.")

@@ -105,7 +105,7 @@ async def test_a_changed_file_starts_a_rollout_whose_tests_run_first() -> None:
     assert rollout.version == "1.1.0"
     events = [transition.event for transition in office.observer.transitions]
     assert events == [Event.START, Event.CHECK, Event.BEGIN]
-    assert "1 unit tests passed" in office.observer.transitions[1].message
+    assert "1 unit test passed" in office.observer.transitions[1].message
 
 
 async def test_a_cohort_is_drawn_from_the_namespaces_that_the_policy_judges() -> None:
@@ -119,6 +119,9 @@ async def test_a_cohort_is_drawn_from_the_namespaces_that_the_policy_judges() ->
     (member,) = members(cohort, await office.store.namespaces())
     assert member.startswith("team-1")
     assert member != "team-11"
+    # team-1 and team-10 to team-19 but team-11: what the leader shows is a share of these.
+    (standing,) = office.observer.standings
+    assert (standing.cohort, standing.eligible) == (1, 10)
 
 
 async def test_a_version_whose_tests_fail_never_begins_and_says_why() -> None:

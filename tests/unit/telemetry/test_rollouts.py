@@ -5,11 +5,13 @@ from dataclasses import replace
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.rollouts import begun, evidence
+from tests.support.rollouts import NOW, begun, evidence
 from webhook.ports.observer import Fix, JournalReport, RolloutStanding
+from webhook.rollout.assessment import assess
 from webhook.rollout.bars import BarName, BarState
+from webhook.rollout.evidence import Evidence
 from webhook.rollout.finding import FindingKind
-from webhook.rollout.life import Phase
+from webhook.rollout.life import Phase, Rollout
 from webhook.rollout.strategy import Mode
 from webhook.telemetry.exposition import Exposition
 from webhook.telemetry.metrics import Metrics, MetricsReport
@@ -61,10 +63,37 @@ def test_what_a_journal_did_is_counted() -> None:
     assert seen["gradate_journal_lag_seconds"] == 1.5
 
 
+def standing(
+    seen: Evidence | None,
+    rollout: Rollout | None = None,
+    *,
+    cohort: int = 2,
+    eligible: int = 40,
+    now_ns: int = NOW,
+) -> RolloutStanding:
+    rollout = begun() if rollout is None else rollout
+    return RolloutStanding(rollout, seen, assess(rollout, seen, now_ns), cohort, eligible)
+
+
+def test_the_time_that_a_step_has_served_is_shown_between_two_looks_that_are_stored() -> None:
+    metrics = Metrics()
+    later = NOW + 90 * 10**9
+    show_rollouts(metrics, [standing(evidence(reported_ns=later), now_ns=later)])
+    of = "policy=credential-env version=1.1.0"
+    assert scrape(metrics)[f"gradate_rollout_step_served_seconds {of}"] == 90
+
+
+def test_a_violation_that_the_candidate_misses_is_no_interception() -> None:
+    metrics = Metrics()
+    show_rollouts(metrics, [standing(evidence(1_000, confirmed=1, true_positives=6, misses=1))])
+    of = "policy=credential-env version=1.1.0"
+    assert scrape(metrics)[f"gradate_rollout_interception_ratio {of}"] == 0.75
+
+
 def test_a_rollout_is_shown_with_its_evidence() -> None:
     metrics = Metrics()
     seen = evidence(1_000, confirmed=1, unreviewed=2, true_positives=3, errors=4, disputed=1)
-    show_rollouts(metrics, [RolloutStanding(begun(), seen, cohort=2, namespaces=40)])
+    show_rollouts(metrics, [standing(seen)])
     gauges = scrape(metrics)
     of = "policy=credential-env version=1.1.0"
     assert gauges[f"gradate_rollout_phase phase=Progressing {of}"] == 1
@@ -98,7 +127,7 @@ def test_a_rollout_is_shown_with_its_evidence() -> None:
 def test_every_bar_is_in_exactly_one_state() -> None:
     metrics = Metrics()
     missing = evidence(1_000, unreviewed=2)
-    show_rollouts(metrics, [RolloutStanding(begun(), missing, cohort=2, namespaces=40)])
+    show_rollouts(metrics, [standing(missing)])
     bars = {name: value for name, value in scrape(metrics).items() if name.startswith("gradate_rollout_bar ")}
     of = "policy=credential-env"
     assert bars[f"gradate_rollout_bar bar=falsePositiveRate {of} state=undecided version=1.1.0"] == 1
@@ -110,7 +139,7 @@ def test_every_bar_is_in_exactly_one_state() -> None:
 
 def test_evidence_that_cannot_be_read_leaves_the_rest_to_be_seen() -> None:
     metrics = Metrics()
-    show_rollouts(metrics, [RolloutStanding(begun(), None, cohort=0, namespaces=0)])
+    show_rollouts(metrics, [standing(None, cohort=0, eligible=0)])
     gauges = scrape(metrics)
     assert "gradate_rollout_step policy=credential-env version=1.1.0" in gauges
     assert not any(name.startswith("gradate_rollout_workloads") for name in gauges)
@@ -118,9 +147,9 @@ def test_evidence_that_cannot_be_read_leaves_the_rest_to_be_seen() -> None:
 
 def test_a_rollout_that_is_no_longer_observed_is_no_longer_shown() -> None:
     metrics = Metrics()
-    show_rollouts(metrics, [RolloutStanding(begun(), evidence(), 2, 40)])
+    show_rollouts(metrics, [standing(evidence())])
     other = replace(begun(), version="2.0.0", phase=Phase.PAUSED)
-    show_rollouts(metrics, [RolloutStanding(other, None, 2, 40)])
+    show_rollouts(metrics, [standing(None, other)])
     assert not any("version=1.1.0" in name for name in scrape(metrics))
     show_rollouts(metrics, [])
     assert not any(name.startswith("gradate_rollout_") and "policy" in name for name in scrape(metrics))
@@ -128,5 +157,5 @@ def test_a_rollout_that_is_no_longer_observed_is_no_longer_shown() -> None:
 
 def test_overwhelming_evidence_is_still_a_number() -> None:
     metrics = Metrics()
-    show_rollouts(metrics, [RolloutStanding(begun(), evidence(100_000_000), 2, 40)])
+    show_rollouts(metrics, [standing(evidence(100_000_000))])
     assert scrape(metrics)["gradate_rollout_evidence_e_value policy=credential-env version=1.1.0"] > 1e300
