@@ -13,6 +13,7 @@ from webhook.admission.workload import is_judged
 from webhook.decision.decision import PASSED, Decision, combine, exempt
 from webhook.decision.mutation import PatchProposal, mutate
 from webhook.decision.verdict import EvaluationProblem, Outcome, PolicyVerdict, soften
+from webhook.flows.agenda import Agenda, Agendas, Roles, RollingPolicy
 from webhook.flows.judging import LATE, Case, DecisionRules, judge_version, problem_of
 from webhook.flows.snapshot import LoadedVersion, Snapshot, SnapshotHolder
 from webhook.flows.trial import Contender, Trial, TrialSink
@@ -21,7 +22,7 @@ from webhook.ports.clock import Clock
 from webhook.ports.evaluator import Purpose
 from webhook.rollout.finding import finding_id
 from webhook.rollout.life import Rollout
-from webhook.rollout.route import Assignment
+from webhook.rollout.policy_exception import PolicyException
 
 
 class Decider:
@@ -34,6 +35,7 @@ class Decider:
         self._rules = rules
         self._clock = clock
         self._sink = sink
+        self._agendas = Agendas(snapshots.current)
 
     async def validate(self, review: Review, deadline_ns: int) -> Decision:
         """Decide whether the request is admitted; `deadline_ns` is on the monotonic clock."""
@@ -51,9 +53,14 @@ class Decider:
             return PASSED
         if is_exempt:
             return exempt(request.namespace)
-        case = _PendingCase(snapshot, Case(review, self._rules), deadline_ns)
-        verdicts = await self._judge_all(case, matches)
-        return combine(verdicts)
+        if self._agendas.snapshot is not snapshot:
+            self._agendas = Agendas(snapshot)
+        case = Case(review, self._rules)
+        if case.lacks_pod and any(match.as_pod for match in matches):
+            agenda = Agenda(snapshot, [match for match in matches if not match.as_pod])
+        else:
+            agenda = self._agendas.find(matches)
+        return combine(await self._judge_all(agenda, case, deadline_ns))
 
     async def mutate(self, review: Review, deadline_ns: int) -> Decision:
         """Decide how the request is patched; a policy that errs here meets its failure action too."""
@@ -75,27 +82,23 @@ class Decider:
             matches = [match for match in matches if not match.as_pod]
         return await self._mutate(snapshot, matches, case, deadline_ns)
 
-    async def _judge_all(self, case: "_PendingCase", matches: Sequence[MatchedPolicy]) -> list[PolicyVerdict]:
+    async def _judge_all(self, agenda: Agenda, case: Case, deadline_ns: int) -> list[PolicyVerdict]:
         verdicts: list[PolicyVerdict | None] = []
         waiting: list[tuple[int, Awaitable[PolicyVerdict | None]]] = []
-        rolling: dict[str, list[MatchedPolicy]] = {}
-        for match in matches:
-            if case.case.lacks_pod(match):
-                continue
-            loaded = case.snapshot.versions[match.position]
-            if loaded.route is not None:
-                rolling.setdefault(match.policy.name, []).append(match)
-            elif loaded.evaluator.in_process:
-                verdicts.append(await self._judge(case, match))
+        for asked in agenda.alone:
+            judging = self._judge(case, asked.contender, asked.exceptions, deadline_ns)
+            if asked.in_process:
+                verdicts.append(await judging)
             else:
-                waiting.append((len(verdicts), self._judge(case, match)))
+                waiting.append((len(verdicts), judging))
                 verdicts.append(None)
-        for versions in rolling.values():
-            if all(case.snapshot.versions[match.position].evaluator.in_process for match in versions):
+        for policy in agenda.rolling:
+            deciding = self._judge_rolling(case, policy, deadline_ns)
+            if policy.in_process:
                 # Without a task of its own the answer is out before the loop turns to anything else.
-                verdicts.append(await self._judge_rolling(case, versions))
+                verdicts.append(await deciding)
             else:
-                waiting.append((len(verdicts), self._judge_rolling(case, versions)))
+                waiting.append((len(verdicts), deciding))
                 verdicts.append(None)
         if waiting:
             results = await asyncio.gather(*(verdict for _, verdict in waiting))
@@ -103,17 +106,11 @@ class Decider:
                 verdicts[position] = verdict
         return [verdict for verdict in verdicts if verdict is not None]
 
-    async def _judge(self, case: "_PendingCase", match: MatchedPolicy) -> PolicyVerdict:
-        snapshot = case.snapshot
-        verdict = await judge_version(
-            snapshot.versions[match.position],
-            match,
-            case.case,
-            case.deadline_ns,
-            self._clock,
-            snapshot.exceptions.get(match.policy.name, ()),
-        )
-        sink = self._sink_of(case.case.request)
+    async def _judge(
+        self, case: Case, asked: Contender, exceptions: Sequence[PolicyException], deadline_ns: int
+    ) -> PolicyVerdict:
+        verdict = await judge_version(asked.loaded, asked.match, case, deadline_ns, self._clock, exceptions)
+        sink = self._sink_of(case.request)
         if verdict.permitted_by and sink is not None:
             sink.used_exception(verdict.permitted_by)
         return verdict
@@ -123,69 +120,48 @@ class Decider:
         return None if request.dry_run else self._sink
 
     async def _judge_rolling(
-        self, case: "_PendingCase", versions: Sequence[MatchedPolicy]
+        self, case: Case, policy: RollingPolicy, deadline_ns: int
     ) -> PolicyVerdict | None:
         """Judge by a policy that is rolling out: the route says which version decides in this namespace."""
-        route = case.snapshot.versions[versions[0].position].route
-        if route is None:
-            raise LookupError("a policy without a route is not rolling out")
-        assignment = route.assign(case.case.request.namespace)
-        found: dict[str, MatchedPolicy] = {match.policy.digest: match for match in versions}
+        roles = policy.roles(case.request.namespace)
+        rollout = roles.assignment.rollout
         known: dict[str, PolicyVerdict] = {}
         verdict: PolicyVerdict | None = None
-        if assignment.decide in found:
-            verdict = known[assignment.decide] = await self._judge(case, found[assignment.decide])
-        if verdict is not None and verdict.error is not None and assignment.rollout is not None:
-            # A candidate that errs never endangers admission: stable answers, and the error is evidence.
-            verdict = await self._fall_back(case, assignment, found, known) or _unless_candidate(
-                verdict, assignment
-            )
-        if assignment.warn in found:
-            warned = known[assignment.warn] = await self._judge(case, found[assignment.warn])
+        if roles.decide is not None:
+            verdict = await self._judge(case, roles.decide, policy.exceptions, deadline_ns)
+            known[verdict.digest] = verdict
+            if verdict.error is not None and rollout is not None:
+                # A candidate that errs never endangers admission: stable answers, and the error is evidence.
+                verdict = await self._fall_back(case, policy, roles, known, deadline_ns) or _unless_candidate(
+                    verdict, rollout
+                )
+        if roles.warn is not None:
+            warned = await self._judge(case, roles.warn, policy.exceptions, deadline_ns)
+            known[warned.digest] = warned
             verdict = _add_warnings(verdict, soften(warned))
-        rollout = assignment.rollout
         if rollout is None:
             return verdict
-        self._offer(case, assignment, found, known)
-        if verdict is not None and verdict.digest == rollout.candidate and verdict.violates:
-            verdict = replace(verdict, note=_explain_step(rollout, verdict, case.case))
+        mode, sink = roles.assignment.mode, self._sink_of(case.request)
+        if sink is not None and mode is not None:
+            candidate, stable = _tell(roles.candidate, known), _tell(roles.stable, known)
+            sink.offer(Trial(rollout, mode, case, candidate, stable, policy.exceptions))
+        if verdict is not None and verdict.violates and verdict.digest == rollout.candidate:
+            verdict = replace(verdict, note=_explain_step(rollout, verdict, case))
         return verdict
 
     async def _fall_back(
         self,
-        case: "_PendingCase",
-        assignment: Assignment,
-        found: dict[str, MatchedPolicy],
+        case: Case,
+        policy: RollingPolicy,
+        roles: Roles,
         known: dict[str, PolicyVerdict],
+        deadline_ns: int,
     ) -> PolicyVerdict | None:
-        if assignment.fallback is None or assignment.fallback not in found:
+        if roles.fallback is None:
             return None
-        verdict = known[assignment.fallback] = await self._judge(case, found[assignment.fallback])
+        verdict = await self._judge(case, roles.fallback, policy.exceptions, deadline_ns)
+        known[verdict.digest] = verdict
         return verdict
-
-    def _offer(
-        self,
-        case: "_PendingCase",
-        assignment: Assignment,
-        found: dict[str, MatchedPolicy],
-        known: dict[str, PolicyVerdict],
-    ) -> None:
-        rollout, mode = assignment.rollout, assignment.mode
-        sink = self._sink_of(case.case.request)
-        if sink is None or rollout is None or mode is None:
-            return
-
-        def contender(digest: str | None) -> Contender | None:
-            match = None if digest is None else found.get(digest)
-            if match is None or digest is None:
-                return None
-            return Contender(case.snapshot.versions[match.position], match, known.get(digest))
-
-        candidate = contender(rollout.candidate)
-        decides = assignment.decide == rollout.candidate
-        stable = contender(assignment.fallback if decides else assignment.decide)
-        exceptions = case.snapshot.exceptions.get(rollout.policy, ())
-        sink.offer(Trial(rollout, mode, case.case, candidate, stable, exceptions))
 
     async def _mutate(
         self, snapshot: Snapshot, matches: list[MatchedPolicy], case: Case, deadline_ns: int
@@ -193,7 +169,7 @@ class Decider:
         proposals: list[PatchProposal] = []
         problems: dict[str, EvaluationProblem] = {}
         durations_ns: dict[str, int] = {}
-        judged = [match for match in matches if not case.lacks_pod(match)]
+        judged = [match for match in matches if not (match.as_pod and case.lacks_pod)]
         for match in judged:
             name = match.policy.name
             start_ns = self._clock.monotonic_ns()
@@ -221,15 +197,11 @@ class Decider:
         return combine(verdicts, mutation.operations)
 
 
-class _PendingCase:
-    """One case with the snapshot and the deadline that it is decided by."""
-
-    __slots__ = ("case", "deadline_ns", "snapshot")
-
-    def __init__(self, snapshot: Snapshot, case: Case, deadline_ns: int) -> None:
-        self.snapshot = snapshot
-        self.case = case
-        self.deadline_ns = deadline_ns
+def _tell(contender: Contender | None, known: dict[str, PolicyVerdict]) -> Contender | None:
+    """Give a contender with its verdict, if it has one."""
+    if contender is None or (verdict := known.get(contender.match.policy.digest)) is None:
+        return contender
+    return Contender(contender.loaded, contender.match, verdict)
 
 
 def _patches(loaded: LoadedVersion, namespace: str) -> bool:
@@ -239,11 +211,9 @@ def _patches(loaded: LoadedVersion, namespace: str) -> bool:
     return loaded.route is None or loaded.route.assign(namespace).decide == loaded.version.digest
 
 
-def _unless_candidate(verdict: PolicyVerdict, assignment: Assignment) -> PolicyVerdict | None:
+def _unless_candidate(verdict: PolicyVerdict, rollout: Rollout) -> PolicyVerdict | None:
     """Drop a candidate's error where no stable version answers instead: without it nothing would decide."""
-    if assignment.rollout is not None and verdict.digest == assignment.rollout.candidate:
-        return None
-    return verdict
+    return None if verdict.digest == rollout.candidate else verdict
 
 
 def _add_warnings(verdict: PolicyVerdict | None, warned: PolicyVerdict) -> PolicyVerdict:

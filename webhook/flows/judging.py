@@ -83,9 +83,10 @@ class Case:
             document = self._documents[match.as_pod] = build_document(self.review, view)
         return with_parameters(document, match.policy.parameters)
 
-    def lacks_pod(self, match: MatchedPolicy) -> bool:
-        """Tell whether a Pod policy has nothing to judge: a controller without a template."""
-        return match.as_pod and self.view is None and self.shape_problem is None
+    @property
+    def lacks_pod(self) -> bool:
+        """Whether a Pod policy has nothing to judge: a controller without a template."""
+        return self.view is None and self.shape_problem is None
 
     def problem(self, match: MatchedPolicy) -> EvaluationProblem | None:
         """Tell why a policy cannot judge this object."""
