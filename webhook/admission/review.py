@@ -155,12 +155,13 @@ def _check_depth(body: bytes, document: object) -> None:
     """Refuse nesting beyond `MAX_DEPTH`: code that walks the object by recursion must be safe to call.
 
     A document with few containers that are not empty cannot be deep, and counting is far cheaper than walking.
-    Brackets inside strings can only make the count larger: with the quotes kept, a pair `{}` lies either outside
-    all strings or inside one.
+    Outside strings as many brackets close as open, so that half of them is the number of containers; brackets
+    inside strings can only make the count larger: with the quotes kept, a pair `{}` lies either outside all
+    strings or inside one.
     """
     brackets = body.translate(None, _NEITHER_BRACKET_NOR_QUOTE)
-    containers = sum(map(brackets.count, (b"{", b"["))) - sum(map(brackets.count, (b"{}", b"[]")))
-    if containers < MAX_DEPTH:
+    containers = (len(brackets) - brackets.count(b'"')) // 2
+    if containers < MAX_DEPTH or containers - brackets.count(b"{}") - brackets.count(b"[]") < MAX_DEPTH:
         return
     level = [document]
     for _ in range(MAX_DEPTH):
