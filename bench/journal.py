@@ -1,14 +1,16 @@
 """What a rollout in progress costs requests, and how fast the journal is.
 
 Two parts, each in one run. First the pieces in one process: the offer on the path of a request, and the work that
-follows it. Then real servers over TLS, the same requests with and without a rollout in progress, in turns, so that a
-slow phase of the machine hits both alike.
+follows it. Then real servers over TLS, the same requests with and without a rollout in progress, in turns of random
+order, so that a slow phase of the machine hits all alike. A second server without a rollout takes turns as well: how
+far its ratio lies from 1 is what this machine lets the ratios tell.
 """
 
 import asyncio
 import gc
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -38,13 +40,15 @@ from webhook.engines.compiled import compile_policy
 from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal, JournalLimits
 from webhook.flows.judging import DecisionRules
+from webhook.flows.pace import PaceLimits
 from webhook.flows.trial import Trial
 from webhook.policy.catalog import read_catalog
 from webhook.policy.version import Digest
 from webhook.ports.store import Store
 from webhook.rego.ast import Source
+from webhook.rollout.cohort import NOBODY, Cohort, threshold_for
 from webhook.rollout.route import route_of
-from webhook.rollout.strategy import Mode
+from webhook.rollout.strategy import Mode, NamespaceSelection
 from webhook.stores.sqlite.connection import SqliteOptions
 from webhook.stores.sqlite.store import SqliteStore
 from webhook.tls.folder import CertificateFolder
@@ -55,6 +59,7 @@ STEPS: Mapping[str, Sequence[dict[str, Any]]] = {
     "shadow": ({"mode": "shadow", "percent": 100, "duration": "72h"}, {"mode": "enforce", "percent": 100}),
 }
 NONE = "none"
+CONTROL = "none, again"
 _STEP_BUDGET = 2_000_000
 _WARM_UP = 0.3
 _RATES = (100, 500, 2_000, 8_000)
@@ -65,8 +70,8 @@ _BODY = build_review()
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", default=7, show_default=True, help="Turns of each server under each load.")
-@click.option("--duration", default=2.0, show_default=True, help="Seconds of each turn.")
+@click.option("--rounds", default=15, show_default=True, help="Turns of each server under each load.")
+@click.option("--duration", default=1.0, show_default=True, help="Seconds of each turn.")
 @click.option(
     "--connections", default=[1, 8], multiple=True, show_default=True, help="Keep-alive connections."
 )
@@ -81,14 +86,14 @@ def main(*, rounds: int, duration: float, connections: Sequence[int], pieces_onl
         certificates = issue_certificates(Path(folder) / "certs")
         servers = {
             name: stack.enter_context(_serve(Path(folder) / name, certificates, name))
-            for name in (NONE, *STEPS)
+            for name in (NONE, CONTROL, *STEPS)
         }
         for load in connections:
             turns: dict[str, list[Mapping[str, float]]] = {name: [] for name in servers}
             with console.status(f"{load} connections"):
                 for _ in range(rounds):
-                    for name, server in servers.items():
-                        turns[name].append(_load(server, load, duration))
+                    for name in random.sample(list(servers), len(servers)):
+                        turns[name].append(_load(servers[name], load, duration))
             _print(console, load, turns, servers)
 
 
@@ -132,7 +137,7 @@ class _Keeper:
 
 
 async def measure_pieces() -> dict[str, str]:
-    figures: dict[str, str] = {}
+    figures = _measure_cohort()
     gc.freeze()
     for mode in (Mode.SHADOW, Mode.ENFORCE):
         stage = _stage(mode, JournalLimits(open_trials=10**9, queue_bytes=10**12))
@@ -141,12 +146,44 @@ async def measure_pieces() -> dict[str, str]:
         figures[f"offer, {mode}"] = f"{_time(stage.journal.offer, trials) / 1000:.2f} µs"
         full = _stage(mode, JournalLimits(open_trials=1))
         figures[f"offer that is shed, {mode}"] = f"{_time(full.journal.offer, trials) / 1000:.2f} µs"
-        work_ns = min([await _work_off(stage, trials) for _ in range(20)])
+        tireless = JournalLimits(pace=PaceLimits(least_share=1, urgent_share=1))
+        worker = _stage(mode, tireless)
+        work_ns = min([await _work_off(worker, trials) for _ in range(20)])
         figures[f"work off one trial, {mode}"] = f"{work_ns / 1000:.1f} µs"
     for rate in _RATES:
         with tempfile.TemporaryDirectory(prefix="gradate-bench-") as folder:
             figures |= await _sustain(Path(folder), rate)
     return figures
+
+
+def _measure_cohort() -> dict[str, str]:
+    """Time the cohort test, for a namespace that is remembered and for many that are not."""
+    selections = {
+        "": NamespaceSelection(),
+        ", patterns": NamespaceSelection(exclude=("kube-*",), critical=("payments", "team-1*")),
+    }
+    figures: dict[str, str] = {}
+    for name, selection in selections.items():
+        threshold = threshold_for("bench", selection, 5, [f"team-{number}" for number in range(200)])
+        contains = Cohort("bench", selection, threshold or NOBODY).contains
+        # A name comes fresh from the decoder, so it is made just before it is asked for.
+        turns = [
+            _time_cohort(contains, [f"team-{turn}-{number}" for number in range(200)]) for turn in range(300)
+        ]
+        first_ns, again_ns = (min(times) for times in zip(*turns, strict=True))
+        figures[f"cohort test{name}: remembered, not remembered"] = f"{again_ns:.0f}, {first_ns:.0f} ns"
+    return figures
+
+
+def _time_cohort(contains: Callable[[str], bool], namespaces: Sequence[str]) -> tuple[float, float]:
+    """Give the nanoseconds that a test takes at the first and at the second time."""
+    began = time.perf_counter_ns()
+    for namespace in namespaces:
+        contains(namespace)
+    between = time.perf_counter_ns()
+    for namespace in namespaces:
+        contains(namespace)
+    return (between - began) / len(namespaces), (time.perf_counter_ns() - between) / len(namespaces)
 
 
 async def _sustain(folder: Path, rate: int) -> dict[str, str]:
@@ -212,7 +249,7 @@ async def _work_off(stage: Stage, trials: Sequence[Trial]) -> float:
     began = time.thread_time_ns()
     running = asyncio.create_task(stage.journal.run())
     while stage.journal.waiting:  # noqa: ASYNC110  the journal tells nobody when it is done
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.002)
     spent = time.thread_time_ns() - began
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -240,7 +277,7 @@ def _serve(folder: Path, certificates: CertificateFolder, rollout: str) -> Itera
     ]
     with run_server(command, folder, certificates, port=port, probe_port=operations) as server:
         _load(server, 1, 1.5)  # a namespace has to be known before there is a cohort
-        if rollout != NONE:
+        if rollout in STEPS:
             path = policies / POLICY
             path.write_text(path.read_text() + "\n# a new version\n")
             _await_rollout(server)
@@ -308,26 +345,22 @@ def _print(
     turns: Mapping[str, Sequence[Mapping[str, float]]],
     servers: Mapping[str, LocalServer],
 ) -> None:
-    table = Table(title=f"{load} connections; median of {len(turns[NONE])} turns; ratios turn by turn")
+    table = Table(
+        title=f"{load} connections; medians of {len(turns[NONE])} turns",
+        caption="of none: median of the ratios turn by turn, and the quarters of them around it",
+    )
     table.add_column("rollout")
     for heading in (
-        "p50 ms",
-        "of none",
-        "p99 ms",
-        "of none",
-        "CPU µs",
-        "of none",
-        "trials",
-        "shed",
-        "MiB",
+        *("p50 ms", "of none", "p99 ms", "of none", "CPU µs", "of none"),
+        *("trials", "shed", "MiB"),
     ):
         table.add_column(heading, justify="right")
     for name, figures in turns.items():
         cells = [name]
         for key, scale in (("p50_us", 1000), ("p99_us", 1000), ("cpu_us", 1)):
-            ratios = [one[key] / none[key] for one, none in zip(figures, turns[NONE], strict=True)]
             value = statistics.median(figure[key] for figure in figures) / scale
-            cells += [f"{value:.3f}" if scale > 1 else f"{value:,.0f}", f"{statistics.median(ratios):.2f}"]
+            ratios = [one[key] / none[key] for one, none in zip(figures, turns[NONE], strict=True)]
+            cells += [f"{value:.3f}" if scale > 1 else f"{value:,.0f}", _show_ratios(ratios)]
         server = servers[name]
         cells += [
             f"{_sum(server, counter):,}"
@@ -335,6 +368,13 @@ def _print(
         ]
         table.add_row(*cells, f"{server.resident_mib():.0f}")
     console.print(table)
+
+
+def _show_ratios(ratios: Sequence[float]) -> str:
+    if len(ratios) < 2 or set(ratios) == {1.0}:
+        return f"{statistics.median(ratios):.2f}"
+    lower, median, upper = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{median:.2f} ({lower:.2f}-{upper:.2f})"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class PaceLimits:
 
     busy_share: float = 0.4
     """A thread that computes for others this much of its time is busy; up to there the work's share falls evenly."""
-    least_share: float = 0.02
+    least_share: float = 0.01
     """What the work gets of a busy thread's time."""
     urgent_share: float = 0.1
     """What work gets that should not be put off."""

@@ -39,9 +39,9 @@ def test_on_an_idle_thread_work_goes_on_at_once() -> None:
     assert PACE.rest_seconds(SLICE_NS, 20 * MICROSECOND_NS, 0.0) == 0
 
 
-def test_on_a_busy_thread_work_gets_a_fiftieth_of_the_time() -> None:
+def test_on_a_busy_thread_work_gets_a_hundredth_of_the_time() -> None:
     for waited_ns, utilisation in ((0, 0.4), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
-        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(49 * 60e-6)
+        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(99 * 60e-6)
 
 
 def test_what_should_not_be_put_off_gets_a_tenth_of_a_busy_thread() -> None:
@@ -56,7 +56,7 @@ def test_the_busier_the_thread_the_longer_the_rest(one: float, other: float) -> 
 
 
 def test_a_slice_that_is_itself_a_burden_is_followed_by_a_rest_also_on_an_idle_thread() -> None:
-    assert PACE.rest_seconds(5 * MILLISECOND_NS, 0, 0.0) == pytest.approx(0.245)
+    assert PACE.rest_seconds(5 * MILLISECOND_NS, 0, 0.0) == pytest.approx(0.495)
 
 
 def test_a_rest_ends_however_long_the_slice_was() -> None:
