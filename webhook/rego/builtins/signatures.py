@@ -8,11 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+def _size(*parts: "Type | None") -> int:
+    return 1 + sum([part.size for part in parts if part is not None])
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """One of Rego's scalar types: null, boolean, number or string."""
 
     name: str
+
+    @property
+    def size(self) -> int:
+        """Count of the types that it is written with."""
+        return 1
 
     def __str__(self) -> str:
         return self.name
@@ -26,6 +35,11 @@ class ArrayOf:
     """Type of the elements after the leading ones; None when there are none."""
     leading: tuple["Type", ...] = ()
     """Types of the first positions, in order."""
+    size: int = field(init=False, compare=False, repr=False)
+    """Count of the types that it is written with, one that occurs twice counted twice."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", _size(self.items, *self.leading))
 
     def at(self, index: int) -> "Type | None":
         """Give the type of one position, None where the array has no such position."""
@@ -42,6 +56,12 @@ class SetOf:
     """A set with elements of one type."""
 
     items: "Type"
+    """Type of the elements."""
+    size: int = field(init=False, compare=False, repr=False)
+    """Count of the types that it is written with, one that occurs twice counted twice."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", _size(self.items))
 
     def __str__(self) -> str:
         return f"set[{self.items}]"
@@ -57,6 +77,11 @@ class ObjectOf:
     """Type of the further keys' values."""
     properties: Mapping[str, "Type"] = field(default_factory=dict)
     """Types of the named keys' values."""
+    size: int = field(init=False, compare=False, repr=False)
+    """Count of the types that it is written with, one that occurs twice counted twice."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", _size(self.keys, self.values, *self.properties.values()))
 
     def at(self, key: str) -> "Type | None":
         """Give the type of one key's value, None where the object has no such key."""
@@ -72,6 +97,12 @@ class OneOf:
     """A union of types; without members, every type."""
 
     members: tuple["Type", ...] = ()
+
+    size: int = field(init=False, compare=False, repr=False)
+    """Count of the types that it is written with, one that occurs twice counted twice."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", _size(*self.members))
 
     def __str__(self) -> str:
         return f"any<{', '.join(map(str, self.members))}>" if self.members else "any"

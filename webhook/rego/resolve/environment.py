@@ -20,7 +20,7 @@ from webhook.rego.builtins.signatures import (
     Type,
 )
 from webhook.rego.resolve.shapes import Path
-from webhook.rego.resolve.types import FunctionType, RuleType, merge, select, union, values_of
+from webhook.rego.resolve.types import FunctionType, RuleType, bounded, merge, select, union, values_of
 
 _PACKAGE = ObjectOf(STRING, ANY)
 _SCALAR_TYPES = {Null: NULL, Boolean: BOOLEAN, Number: NUMBER, String: STRING}
@@ -98,14 +98,14 @@ class Environment:
             known = tuple(item for item in items if item is not None)
             if len(known) < len(items):
                 return None
-            return ArrayOf(None, known) if items else ArrayOf(ANY)
+            return bounded(ArrayOf(None, known)) if items else ArrayOf(ANY)
         if isinstance(term, Object):
             return self._object(term)
         if isinstance(term, Set):
             found_items: Type | None = None
             for item in term.items:
                 found_items = union(found_items, self.type_of(item))
-            return SetOf(found_items or ANY)
+            return bounded(SetOf(found_items or ANY))
         return self.closures.get(id(term))
 
     def _object(self, term: Object) -> Type | None:
@@ -126,7 +126,7 @@ class Environment:
             values = union(values, value_type)
         if not term.items:
             return ObjectOf(ANY, ANY)
-        return ObjectOf(keys, values, properties)
+        return bounded(ObjectOf(keys, values, properties))
 
     def reference(self, ref: Ref) -> RuleType | None:
         """Infer the type of a reference; `None` when nothing can be there."""

@@ -27,6 +27,8 @@ from webhook.rego.builtins.signatures import (
 
 WIDEST_UNION: Final = 40
 """A union of more members becomes `any`: exact types of large generated rules are worth nothing to anyone."""
+LARGEST_TYPE: Final = 10_000
+"""A type written with more types becomes `any`: rules that double each other's values have types without end."""
 _SCALAR_ORDER: Final = {NULL: 0, BOOLEAN: 1, NUMBER: 2, STRING: 3}
 _COMPOSITE_ORDER: Final = {ArrayOf: 4, ObjectOf: 5, SetOf: 6}
 
@@ -62,6 +64,11 @@ def union(one: Type | None, other: Type | None) -> Type | None:
     if len(members) == 1:
         return members[0]
     return OneOf(tuple(sorted(members, key=_order))) if len(members) <= WIDEST_UNION else ANY
+
+
+def bounded(type_: Type) -> Type:
+    """Give the type of a composite, or `any` when it is too large to be of use."""
+    return type_ if type_.size <= LARGEST_TYPE else ANY
 
 
 def _members(type_: Type) -> tuple[Type, ...]:

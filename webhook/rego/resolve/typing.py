@@ -36,7 +36,7 @@ from webhook.rego.resolve.shapes import (
     operator_name,
 )
 from webhook.rego.resolve.text import term_text
-from webhook.rego.resolve.types import FunctionType, in_order, parameter_text, values_of
+from webhook.rego.resolve.types import FunctionType, bounded, in_order, parameter_text, values_of
 from webhook.rego.resolve.variables import Mentions, yielded_terms
 
 
@@ -74,9 +74,9 @@ class TypeCheck:
             return
         type_ = environment.type_of(clause.value) or ANY
         if rule.is_set:
-            type_ = SetOf(type_)
+            type_ = bounded(SetOf(type_))
         for key in reversed(clause.keys):
-            type_ = ObjectOf(environment.type_of(key) or ANY, type_)
+            type_ = bounded(ObjectOf(environment.type_of(key) or ANY, type_))
         self.rules.insert(rule.path, type_)
 
 
@@ -287,10 +287,10 @@ class _BodyCheck:
 
 def _closure_type(closure: Comprehension, types: list[Type]) -> Type:
     if isinstance(closure, ObjectComprehension):
-        return ObjectOf(types[0], types[1])
+        return bounded(ObjectOf(types[0], types[1]))
     if isinstance(closure, ArrayComprehension):
-        return ArrayOf(types[0])
-    return SetOf(types[0])
+        return bounded(ArrayOf(types[0]))
+    return bounded(SetOf(types[0]))
 
 
 def _details(have: list[Type] | list[Type | None], want: list[str]) -> str:

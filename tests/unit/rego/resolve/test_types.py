@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.compiled_rego import errors_in
+from tests.support.compiled_rego import errors_in, errors_of
 from webhook.rego.ast import Source
 from webhook.rego.compiler import load_modules
 from webhook.rego.errors import CompileError
@@ -112,3 +112,10 @@ def test_the_types_given_and_wanted_are_shown() -> None:
         "\thave: (array<number, string>, ???)",
         "\twant: (collection: any<array[number], set[number]>, n: number)",
     ]
+
+
+def test_types_that_double_forty_times_are_not_written_out() -> None:
+    doubling = "".join(f"v{index} := [v{index - 1}, v{index - 1}]\n" for index in range(1, 41))
+    (error,) = errors_of(f"package test\nv0 := [1]\n{doubling}\np if startswith(v40, v40)")
+    assert "startswith" in error
+    assert not errors_of(f"package test\nv0 := [1]\n{doubling}\np if v40 == v39")
