@@ -211,6 +211,8 @@ class Program:
         steps = SLICE_STEPS if budget is None else budget.start()
         if context is None and self._needs_context:
             context = EvaluationContext(time.time_ns())
+        if context is not None and budget is not None:
+            context.check = budget.check
         if hits is None and self.statements:
             hits = bytearray(len(self.statements))
         documents = self._data if data is None else data

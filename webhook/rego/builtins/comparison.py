@@ -37,6 +37,10 @@ def is_greater_or_equal(left: Any, right: Any) -> bool:
     return compare(left, right) >= 0
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Of other values Python's equality may take for ever: their parts may share without end."""
+
+
 def is_member(element: Any, collection: Any) -> bool:
     """Say whether a collection has the element; nothing is a member of a scalar."""
     kind = type(collection)
@@ -45,10 +49,13 @@ def is_member(element: Any, collection: Any) -> bool:
     if kind is not list and kind is not dict:
         return False
     values = collection if kind is list else collection.values()
-    # Python's equality takes more for equal, and finds it faster: for text it is all that is needed.
-    if element not in values:
-        return False
-    return type(element) is str or any(equal(element, other) for other in values)
+    if type(element) in _SCALARS:
+        # Python's equality takes more for equal, and finds it faster: for text it is all that is needed.
+        if element not in values:
+            return False
+        if type(element) is str:
+            return True
+    return any(equal(element, other) for other in values)
 
 
 def is_entry(key: Any, element: Any, collection: Any) -> bool:

@@ -17,6 +17,10 @@ def _ignore(_text: str) -> None:
     """Drop printed text."""
 
 
+def _go_on() -> None:
+    """Stop nothing."""
+
+
 @dataclass(slots=True)
 class EvaluationContext:
     """The fixed surroundings of one evaluation; one object for each evaluation, never shared."""
@@ -27,6 +31,8 @@ class EvaluationContext:
     """Seed of `rand.intn` and `uuid.rfc4122`; None takes one from the system."""
     print_sink: Callable[[str], None] = _ignore
     """Receives each printed line."""
+    check: Callable[[], None] = _go_on
+    """Ends the evaluation when its deadline has passed; for a builtin to ask now and then while it works."""
     test_cases: list[Any] = field(default_factory=list)
     """Names that `internal.test_case` noted, in order."""
     _answers: dict[tuple[str, str, int], Any] = field(default_factory=dict)

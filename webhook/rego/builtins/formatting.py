@@ -5,13 +5,20 @@ text of the term; so `%d` of a boolean reads `%!d(string=true)`. A format is par
 Source: https://pkg.go.dev/fmt
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import MACHINE_LIMIT, LimitError, limit_size, limit_string, wrong_type
+from webhook.rego.builtins.failures import (
+    MACHINE_LIMIT,
+    MAX_STRING_LENGTH,
+    LimitError,
+    limit_size,
+    limit_string,
+    wrong_type,
+)
 from webhook.rego.builtins.go_numbers import format_double, format_integer, format_rune
 from webhook.rego.builtins.signatures import ARRAY, STRING
 from webhook.rego.values import format_value, quote
@@ -69,19 +76,20 @@ def sprintf(template: Any, arguments: Any) -> str:
         raise wrong_type(2, arguments, "array")
     form = parse_format(template)
     if form.directives is not None and len(form.directives) == len(arguments):
-        text = fill(form, arguments)
-    else:
-        text = _Printer(arguments).run(form.parts)
-    limit_string(len(text))
-    return text
+        return fill(form, arguments)
+    return _Printer(arguments).run(form.parts)
 
 
 def fill(form: Format, arguments: Sequence[Any]) -> str:
     """Fill a format that has a directive for each argument."""
-    shown = [
-        value if type(value) is str and directive.takes_text else show(directive, value)
-        for directive, value in zip(form.directives or (), arguments, strict=True)
-    ]
+    shown = []
+    length = len(form.frame)
+    for directive, value in zip(form.directives or (), arguments, strict=True):
+        text = value if type(value) is str and directive.takes_text else show(directive, value)
+        length += len(text)
+        if length > MAX_STRING_LENGTH:
+            limit_string(length)
+        shown.append(text)
     return form.frame % tuple(shown)
 
 
@@ -214,11 +222,16 @@ class _Printer:
         self.reordered = False
 
     def run(self, parts: Sequence[Part]) -> str:
-        output = [part if isinstance(part, str) else self._directive(part) for part in parts]
+        return "".join(_limited(self._texts(parts)))
+
+    def _texts(self, parts: Sequence[Part]) -> Iterator[str]:
+        for part in parts:
+            yield part if isinstance(part, str) else self._directive(part)
         if not self.reordered and self.next < len(self.arguments):
-            extra = [f"{go_type(value)}={show(_PLAIN, value)}" for value in self.arguments[self.next :]]
-            output.append(f"%!(EXTRA {', '.join(extra)})")
-        return "".join(output)
+            yield "%!(EXTRA "
+            for index, value in enumerate(self.arguments[self.next :]):
+                yield f"{', ' if index else ''}{go_type(value)}={show(_PLAIN, value)}"
+            yield ")"
 
     def _directive(self, directive: Directive) -> str:
         self.reordered = directive.indices != (None, None, None) or directive.bad_index
@@ -263,6 +276,15 @@ class _Printer:
         value = self.arguments[self.next]
         self.next += 1
         return value if type(value) is int and abs(value) <= MAX_WIDTH else None
+
+
+def _limited(texts: Iterable[str]) -> Iterator[str]:
+    """Give the texts as long as they fit into one string."""
+    length = 0
+    for text in texts:
+        length += len(text)
+        limit_string(length)
+        yield text
 
 
 _PLAIN = Directive("v")

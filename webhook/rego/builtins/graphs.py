@@ -2,19 +2,25 @@
 
 from typing import Any
 
+from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import MAX_ITEMS, LimitError, limit_items, wrong_type
 from webhook.rego.builtins.signatures import ANY, ARRAY, SET, ArrayOf, ObjectOf, OneOf, SetOf, Type
 from webhook.rego.values import RegoObject, RegoSet, key_of, scan
 
+_ANSWERS_BETWEEN_CHECKS = 1_000
+"""Values that `walk` lists between two looks at the clock."""
 
-def walk(document: Any) -> list[list[Any]]:
+
+def walk(context: EvaluationContext, document: Any) -> list[list[Any]]:
     """List every value within a document as [path, value], from the outside in, in OPA's order."""
     answers: list[list[Any]] = []
     pending: list[tuple[list[Any], Any]] = [([], document)]
     while pending:
         path, value = pending.pop()
         answers.append([path, value])
+        if len(answers) % _ANSWERS_BETWEEN_CHECKS == 0:
+            context.check()
         children = [([*path, key], child) for key, child in scan(value)]
         limit_items(2 * (len(answers) + len(pending) + len(children)))
         pending.extend(reversed(children))
@@ -113,7 +119,9 @@ _VERTICES = OneOf((SET, ARRAY))
 _ARGUMENTS: dict[str, Type] = {"graph": ObjectOf(ANY, _VERTICES), "initial": _VERTICES}
 
 BUILTINS: tuple[Builtin, ...] = (
-    declare("walk", {"x": ANY}, {"output": ArrayOf(None, (ARRAY, ANY))}, walk, relation=True),
+    declare(
+        "walk", {"x": ANY}, {"output": ArrayOf(None, (ARRAY, ANY))}, walk, needs_context=True, relation=True
+    ),
     declare("graph.reachable", _ARGUMENTS, {"output": SET}, reachable),
     declare("graph.reachable_paths", _ARGUMENTS, {"output": SetOf(ARRAY)}, reachable_paths),
 )

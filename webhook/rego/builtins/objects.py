@@ -62,7 +62,7 @@ def unite(first: Any, second: Any) -> RegoObject:
         raise wrong_type(1, first, "object")
     if type(second) is not dict:
         raise wrong_type(2, second, "object")
-    return _merge(first, second)
+    return _Union().of(first, second)
 
 
 def unite_all(objects: Any) -> RegoObject:
@@ -74,20 +74,33 @@ def unite_all(objects: Any) -> RegoObject:
         if type(source) is not dict:
             raise wrong_element(1, objects, source, "object")
     for source in objects:
-        _merge_into(result, source)
+        # Identities last as long as what they identify: the parts of one round are gone in the next.
+        _Union().insert(result, source)
     return result
 
 
-def _merge(first: RegoObject, second: RegoObject) -> RegoObject:
-    result = dict(first)
-    _merge_into(result, second)
-    return result
+class _Union:
+    """Merges objects, two parts that meet again but once: they may share without end."""
 
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], RegoObject] = {}
 
-def _merge_into(target: RegoObject, source: RegoObject) -> None:
-    for key, value in source.items():
-        present = target.get(key)
-        target[key] = _merge(present, value) if type(present) is dict and type(value) is dict else value
+    def of(self, first: RegoObject, second: RegoObject) -> RegoObject:
+        """Give a new object with the entries of both."""
+        pair = (id(first), id(second))
+        if pair not in self._known:
+            self._known[pair] = result = dict(first)
+            self.insert(result, second)
+        return self._known[pair]
+
+    def insert(self, target: RegoObject, source: RegoObject) -> None:
+        """Insert the entries of an object into a new one."""
+        for key, value in source.items():
+            present = target.get(key)
+            if type(present) is dict and type(value) is dict:
+                target[key] = self.of(present, value)
+            else:
+                target[key] = value
 
 
 def is_subset(whole: Any, part: Any) -> bool:

@@ -46,12 +46,14 @@ def template_string(operands: Any) -> str:
         EvaluationError: a part has several values.
 
     """
-    choices = list(_choices(operands))
-    if any(len(choice) > 1 for choice in choices):
-        raise EvaluationError("eval_conflict_error", "template-strings must not produce multiple outputs")
-    text = "".join([choice[0] for choice in choices])
-    limit_string(len(text))
-    return text
+    texts, length = [], 0
+    for choice in _choices(operands):
+        if len(choice) > 1:
+            raise EvaluationError("eval_conflict_error", "template-strings must not produce multiple outputs")
+        length += len(choice[0])
+        limit_string(length)
+        texts += choice
+    return "".join(texts)
 
 
 def _choices(operands: Any) -> Iterator[list[str]]:

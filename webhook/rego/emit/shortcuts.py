@@ -149,6 +149,8 @@ def _f_string(site: Site, template: str) -> tuple[str, list[str]] | None:
         return None
     if form.directives is None or len(form.directives) != len(site.codes):
         return None
+    if len(site.codes) > _MOST_INLINED:
+        return None
     pieces: list[str] = []
     checks: dict[str, None] = {}
     positions = iter(range(len(site.codes)))
@@ -175,6 +177,8 @@ def _f_string(site: Site, template: str) -> tuple[str, list[str]] | None:
     return f"f{''.join(pieces)!r}", list(checks)
 
 
+_MOST_INLINED: Final = 10
+"""Directives of a format that is written in place: nothing limits what they may come to together."""
 _PLAIN_VERBS: Final[Mapping[str, tuple[type, ...]]] = {"d": (int,), "s": (str,), "v": (str, int)}
 """Directives that Python's own conversion writes, and for which types."""
 

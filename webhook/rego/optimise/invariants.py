@@ -100,9 +100,7 @@ class _Mover:
 
     def _is_pure(self, call: ir.Call) -> bool:
         builtin = self._builtins.get(call.function)
-        return (
-            builtin is not None and builtin.deterministic and not builtin.needs_context and not builtin.void
-        )
+        return builtin is not None and builtin.deterministic and not builtin.void
 
 
 def _variables(statement: ir.Statement) -> list[ir.Local]:

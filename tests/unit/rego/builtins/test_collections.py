@@ -5,6 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.rego_builtins import call, failure, passes_limit
+from webhook.rego.budget import Budget
+from webhook.rego.builtins.context import EvaluationContext
+from webhook.rego.errors import EvaluationError
 from webhook.rego.values import UNDEFINED, RegoSet
 
 VALUES = st.recursive(
@@ -297,3 +300,35 @@ def test_many_objects_are_united_in_one_pass() -> None:
     assert len(united) == 1_001
     assert len(united["all"]) == 1_000
     assert objects[0] == {"0": 0, "all": {"0": 0}}
+
+
+def doubled(start: Any, key: str, times: int) -> Any:
+    value = start
+    for _ in range(times):
+        value = {key: value, "other": value}
+    return value
+
+
+def test_objects_whose_parts_double_forty_times_are_united_at_once() -> None:
+    one, other = doubled({"x": 1}, "k", 40), doubled({"y": 2}, "k", 40)
+    found = call("object.union", one, other)
+    for _ in range(39):
+        assert list(found) == ["k", "other"]
+        found = found["k"]
+    assert found == {"k": {"x": 1, "y": 2}, "other": {"x": 1, "y": 2}}
+    assert len(call("object.union_n", [one, other, one])) == 2
+
+
+def test_walk_stops_when_the_deadline_has_passed() -> None:
+    context = EvaluationContext(0)
+    context.check = Budget(deadline_ns=1).check
+    with pytest.raises(EvaluationError, match="passed its deadline"):
+        call("walk", doubled({}, "k", 40), context=context)
+
+
+def test_membership_of_what_doubles_forty_times_is_told_at_once() -> None:
+    one, other = doubled(1, "k", 40), doubled(1, "k", 40)
+    assert call("internal.member_2", one, [0, other])
+    assert not call("internal.member_2", one, {"a": other["k"]})
+    assert call("internal.member_2", True, [True])
+    assert not call("internal.member_2", True, [1])

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.rego_builtins import call, failure
+from tests.support.rego_builtins import call, failure, passes_limit
+from webhook.rego.budget import peak_memory_bytes
 from webhook.rego.values import RegoSet
 
 
@@ -90,3 +91,20 @@ def test_no_format_is_too_odd(template: str, arguments: list[Any]) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_double_reads_back_the_same(number: float) -> None:
     assert float(call("sprintf", "%v", [number])) == number
+
+
+@pytest.mark.parametrize(
+    ("template", "arguments"),
+    [
+        ("%s" * 1000, ["x" * 10_000_000] * 1000),
+        ("%s%[1]s" * 500, ["x" * 10_000_000]),
+        ("%v" * 1000, [["x" * 10_000_000]] * 1000),
+        ("%1000000d" * 100_000, [1] * 100_000),
+        ("", ["x" * 10_000_000] * 1000),
+    ],
+    ids=["texts", "one text again and again", "arrays", "widths", "extra"],
+)
+def test_a_text_beyond_the_limit_is_refused_before_it_is_made(template: str, arguments: list[Any]) -> None:
+    before = peak_memory_bytes()
+    assert passes_limit("sprintf", template, arguments)
+    assert peak_memory_bytes() - before < 200_000_000

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tests.support.rego_builtins import LATE_2023_NS, call, failure, passes_limit
+from webhook.rego.budget import peak_memory_bytes
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.errors import EvaluationError
 from webhook.rego.values import RegoSet
@@ -73,3 +74,9 @@ def test_traces_are_accepted_and_dropped() -> None:
 
 def test_metadata_is_there_for_rules_only() -> None:
     assert "must only be called within the scope of a rule" in failure("rego.metadata.rule")
+
+
+def test_a_template_string_beyond_the_limit_is_refused_before_it_is_made() -> None:
+    before = peak_memory_bytes()
+    assert passes_limit("internal.template_string", ["x" * 10_000_000] * 1000)
+    assert peak_memory_bytes() - before < 200_000_000
