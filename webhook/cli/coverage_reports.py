@@ -13,7 +13,7 @@ def coverage_text(coverage: Coverage) -> str:
     for file in coverage.files:
         lines.append(f"{file.path:<{width}}  {file.percent:6.2f}%{_missing(file)}")
         lines += [
-            f"{'':<{width}}           rule {rule.name} never held"
+            f"{'':<{width}}           rule {rule.name} (line {rule.location.row}) never held"
             for rule in file.rules
             if not rule.covered and not rule.covered_statements
         ]

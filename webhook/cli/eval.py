@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from webhook.cli.options import Seconds
 from webhook.compose import SystemClock
 from webhook.flows.policy_files import load_policy_files, read_document
 from webhook.flows.policy_query import QueryOptions, Solution, answer_entry_point, answer_query
@@ -41,7 +42,7 @@ EXIT_ERROR = 2
 @click.option("--strict-builtin-errors", is_flag=True, help="A failing builtin ends the evaluation.")
 @click.option("--fail", is_flag=True, help="Exit with 1 when the answer is undefined.")
 @click.option("--fail-defined", is_flag=True, help="Exit with 1 when the answer is defined.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Longest time.")
+@click.option("--timeout", type=Seconds(), metavar="DURATION", help="Longest time, such as 500ms.")
 @click.pass_context
 def eval_(
     context: click.Context,

@@ -1,5 +1,6 @@
 """Options that several commands share, and the settings that they lead to."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from webhook.rollout.duration import SECOND_NS, parse_duration
+from webhook.rollout.errors import InvalidDuration
 from webhook.settings.loader import KeyPath, LoadedSettings, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -24,6 +27,25 @@ FLAGS: Mapping[str, KeyPath] = {
     "workers": ("server", "workers"),
 }
 """Which setting each flag sets."""
+
+
+class Seconds(click.ParamType[float]):
+    """A time above zero in seconds, given as a number or as OPA's flags take it (`500ms`, `5s`, `1m30s`)."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the flag's value."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            try:
+                seconds = parse_duration(value) / SECOND_NS
+            except InvalidDuration as error:
+                self.fail(str(error), param, ctx)
+        if not 0 < seconds < math.inf:
+            self.fail(f"{value!r} is not above 0", param, ctx)
+        return seconds
 
 
 def config_option(command: Command) -> Command:

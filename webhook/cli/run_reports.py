@@ -1,7 +1,7 @@
 """How the results of Rego unit tests are printed: text, JSON as OPA writes it, and JUnit."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -117,15 +117,24 @@ def _result_document(result: RuleTestResult) -> dict[str, Any]:
     if result.failed_at is not None:
         document["failed_at"] = _failure_document(result.failed_at)
     if result.cases:
-        document["cases"] = [_case_document(case) for case in result.cases]
+        document["sub_results"] = _sub_results(result.cases)
     return document
 
 
-def _case_document(case: CaseResult) -> dict[str, Any]:
-    document: dict[str, Any] = {"name": list(case.name), "fail": not case.passed}
-    if case.failed_at is not None:
-        document["failed_at"] = _failure_document(case.failed_at)
-    return document
+def _sub_results(cases: Iterable[CaseResult]) -> dict[str, Any]:
+    """Give named cases as OPA nests them, each name below the one before."""
+    top: dict[str, Any] = {}
+    for case in cases:
+        level = top
+        for depth, name in enumerate(case.name, 1):
+            document = level.setdefault(name, {"name": name})
+            if not case.passed:
+                document["fail"] = True
+            if depth < len(case.name):
+                level = document.setdefault("sub_results", {})
+            elif case.failed_at is not None:
+                document["failed_at"] = _failure_document(case.failed_at)
+    return top
 
 
 def _failure_document(failure: FailedStatement) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import watchfiles
 from webhook.cli.coverage_reports import coverage_document, coverage_lcov, coverage_text
 from webhook.cli.cross_check import ask_regopy, cross_check_document, cross_check_text
 from webhook.cli.errors import EXPECTED_ERRORS
+from webhook.cli.options import Seconds
 from webhook.cli.run_reports import report_documents, report_junit, report_text
 from webhook.compose import SystemClock
 from webhook.flows.policy_files import load_policy_files
@@ -60,9 +61,22 @@ class Presentation:
     show_default=True,
     help="How to print the results.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Leave out the tests that pass.")
+@click.option(
+    "--verbose/--quiet",
+    "-v/-q",
+    default=True,
+    show_default=True,
+    help="Show every test, or leave out those that pass.",
+)
 @click.option("--exit-zero-on-skipped", "-z", is_flag=True, help="Skipped tests do not fail the run.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=5.0, metavar="SECONDS")
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    default=5.0,
+    show_default="5s",
+    metavar="DURATION",
+    help="Longest time of one test.",
+)
 @click.option("--v0-compatible", is_flag=True, help="Read every module as Rego v0.")
 @click.option("--strict-builtin-errors", is_flag=True, help="A failing builtin is an error of the test.")
 @click.option("--cross-check", is_flag=True, help="Ask regopy too, and report where it differs.")
@@ -77,7 +91,7 @@ def test(
     threshold: float,
     lcov: Path | None,
     output_format: str,
-    quiet: bool,
+    verbose: bool,
     exit_zero_on_skipped: bool,
     timeout: float,
     v0_compatible: bool,
@@ -100,7 +114,7 @@ def test(
         strict_builtin_errors=strict_builtin_errors,
         timeout_seconds=timeout,
     )
-    shown = Presentation(output_format, quiet, lcov, threshold, exit_zero_on_skipped, cross_check)
+    shown = Presentation(output_format, not verbose, lcov, threshold, exit_zero_on_skipped, cross_check)
 
     def run() -> int:
         return run_once(chosen, options, shown)

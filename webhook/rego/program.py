@@ -16,7 +16,7 @@ from webhook.rego import documents, failures, ir, values
 from webhook.rego.budget import SLICE_STEPS, Budget
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin
-from webhook.rego.builtins.failures import BuiltinError
+from webhook.rego.builtins.failures import BuiltinError, limit_size
 from webhook.rego.builtins.registry import BUILTINS, UNAVAILABLE
 from webhook.rego.emit import runtime
 from webhook.rego.emit.module import Module, emit_module
@@ -184,7 +184,7 @@ class Program:
         """Run one plan and give its result set, the bindings of the query, in order.
 
         Raises:
-            EvaluationError: the evaluation failed.
+            EvaluationError: the evaluation failed, or a result is too large to be written out.
 
         """
         frame = self._frame(input, data, budget, context, hits)
@@ -192,8 +192,11 @@ class Program:
         try:
             if plan in self._entries:
                 value = self._entries[plan](frame)
-                return [] if value is UNDEFINED else [{pipeline.RESULT: value}]
-            self._plans[plan](frame, results)
+                results = [] if value is UNDEFINED else [{pipeline.RESULT: value}]
+            else:
+                self._plans[plan](frame, results)
+            for result in results:
+                limit_size(result)
         except EvaluationError:
             raise
         except Exception as error:

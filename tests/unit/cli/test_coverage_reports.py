@@ -23,7 +23,7 @@ COVERAGE = Coverage(
 def test_text_names_the_lines_and_rules_that_never_ran() -> None:
     assert coverage_text(COVERAGE).splitlines() == [
         "policies/a.rego   42.86%  missing 5, 10-12",
-        "                          rule warn never held",
+        "                          rule warn (line 10) never held",
         "b.rego           100.00%",
         "coverage: 50.00% (4 of 8 lines)",
     ]

@@ -211,3 +211,11 @@ def test_a_plan_bundle_answers_its_entry_points(tmp_path: Path) -> None:
 )
 def test_contradictory_options_are_misuse(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_an_answer_too_large_to_be_written_is_an_error(tmp_path: Path) -> None:
+    doubling = "".join(f"v{index} := [v{index - 1}, v{index - 1}]\n" for index in range(1, 41))
+    (tmp_path / "p.rego").write_text(f"package p\nv0 := [input]\n{doubling}")
+    result = run("-d", tmp_path, "x := data.p.v40", "-I", stdin="1")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["errors"][0]["code"] == "eval_cancel_error"

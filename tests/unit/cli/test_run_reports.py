@@ -100,7 +100,11 @@ def test_json_has_the_form_of_opa() -> None:
     assert failed["failed_at"]["values"][0] == {"text": "count(deny)", "values": ["2"]}
     assert error["error"] == {"message": "a_test.rego:9:1: eval_conflict_error: two values"}
     assert skipped["skip"] is True
-    assert [case["fail"] for case in cases["cases"]] == [True, False]
+    results = cases["sub_results"]
+    assert results["c"] == {"name": "c"}
+    assert results["a"]["fail"]
+    assert results["a"]["sub_results"]["b"]["fail"]
+    assert results["a"]["sub_results"]["b"]["failed_at"] == failed["failed_at"]
 
 
 def test_junit_has_a_suite_for_each_package_and_a_case_for_each_test() -> None:

@@ -85,6 +85,27 @@ def test_only_tests_that_match_run(folder: Path) -> None:
     assert "PASS: 1/1" in run(folder, "--run", "a_test.test_").output
 
 
+@pytest.mark.parametrize(("flag", "shown"), [("-v", True), ("--verbose", True), ("-q", False)])
+def test_opas_flag_for_every_test_is_taken_though_it_is_the_default(
+    folder: Path, flag: str, *, shown: bool
+) -> None:
+    result = run(flag, folder)
+    assert result.exit_code == 0, result.output
+    assert ("test_x: PASS" in result.output) is shown
+
+
+@pytest.mark.parametrize("timeout", ["5", "0.5", "500ms", "1m30s"])
+def test_the_longest_time_of_a_test_is_a_number_or_a_duration(folder: Path, timeout: str) -> None:
+    assert run(folder, "--timeout", timeout).exit_code == 0
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1s", "soon", "inf", "nan", "0s"])
+def test_a_time_that_is_none_is_misuse(folder: Path, timeout: str) -> None:
+    result = run(folder, f"--timeout={timeout}")
+    assert result.exit_code == 2
+    assert "--timeout" in result.output
+
+
 def test_a_wrong_regular_expression_is_misuse(folder: Path) -> None:
     result = run(folder, "--run", "(")
 
