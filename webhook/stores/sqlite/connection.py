@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from webhook.ports.store import (
     StoreCorrupt,
     StoreError,
@@ -86,11 +88,13 @@ def reading(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into the port's."""
+    """Turn SQLite's errors, and those of records that are not as they were written, into the port's."""
     try:
         yield
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise StoreCorrupt(f"{path}: a record in it is damaged ({error}); restore a back-up") from error
 
 
 def translate(error: sqlite3.Error, path: Path) -> StoreError:
@@ -117,6 +121,8 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def _create_private(path: Path) -> None:
+    if path.is_dir():
+        raise StoreUnavailable(f"{path}: it is a folder; name a file in it with --store")
     # SQLite would create it readable by everybody; its journal files take after it.
     try:
         path.touch(mode=0o600)

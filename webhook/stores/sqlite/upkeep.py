@@ -9,7 +9,7 @@ import msgspec
 
 from webhook.ports.store import Lease, Pruned, StoreCorrupt
 from webhook.rollout.evidence import Counters, add_counters
-from webhook.stores.sqlite.connection import writing
+from webhook.stores.sqlite.connection import translated, writing
 
 _counters = msgspec.json.Decoder(Counters)
 _ROWS_AT_ONCE = 10_000
@@ -47,19 +47,35 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
-    """Copy the database, consistent while others write, to a file that appears only when it is whole."""
+    """Copy the database, consistent while others write, to a file that appears only when it is whole.
+
+    Raises:
+        OSError, StoreError: the target cannot be written; nothing of it is left.
+
+    """
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)
-    copy = sqlite3.connect(partial)
     try:
-        connection.backup(copy)
-        # One file, not three: the copy is made to be carried away.
-        copy.execute("PRAGMA journal_mode = DELETE")
+        _copy(connection, partial, target)
+        partial.chmod(0o600)
+        partial.replace(target)
+    except BaseException:
+        # A disk that is full must not stay so by what was of no use.
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _copy(connection: sqlite3.Connection, partial: Path, target: Path) -> None:
+    with translated(target):
+        copy = sqlite3.connect(partial)
+    try:
+        with translated(target):
+            connection.backup(copy)
+            # One file, not three: the copy is made to be carried away.
+            copy.execute("PRAGMA journal_mode = DELETE")
         check(copy, partial)
     finally:
         copy.close()
-    partial.chmod(0o600)
-    partial.replace(target)
 
 
 def prune(connection: sqlite3.Connection, before_ns: int, now_ns: int) -> Pruned:

@@ -1,4 +1,7 @@
 import asyncio
+import re
+import resource
+import signal
 import sqlite3
 import stat
 import time
@@ -108,6 +111,24 @@ async def test_a_damaged_file_is_found_at_the_start(path: Path) -> None:
         opened(path)
 
 
+@pytest.mark.parametrize("document", [b"{", b"{}", b"\xff"])
+async def test_a_damaged_record_is_told_as_what_it_is(path: Path, document: bytes) -> None:
+    store = opened(path)
+    await store.commit(started())
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE rollout SET document = ?", (document,))
+    connection.close()
+    with pytest.raises(StoreCorrupt, match=r"a record in it is damaged .* restore a back-up"):
+        await store.rollouts()
+    await store.aclose()
+
+
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="it is a folder; name a file in it"):
+        opened(tmp_path)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="missing"):
         opened(tmp_path / "missing" / "store.sqlite3")
@@ -196,8 +217,25 @@ async def test_a_back_up_is_a_whole_store_taken_while_others_write(path: Path, t
 
 async def test_a_back_up_to_nowhere_is_refused(path: Path, tmp_path: Path) -> None:
     store = opened(path)
-    with pytest.raises(StoreUnavailable):
-        await store.back_up(tmp_path / "missing" / "backup.sqlite3")
+    target = tmp_path / "missing" / "backup.sqlite3"
+    with pytest.raises(StoreUnavailable, match=rf"^{re.escape(str(target))}: it cannot be opened"):
+        await store.back_up(target)
+    await store.aclose()
+
+
+async def test_a_back_up_without_room_leaves_nothing_behind(path: Path, tmp_path: Path) -> None:
+    store = opened(path)
+    await store.record(batch(0, 4_000))
+    target, unlimited = tmp_path / "backup.sqlite3", resource.RLIM_INFINITY
+    resource.prlimit(0, resource.RLIMIT_FSIZE, (50_000, unlimited))
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(StoreUnavailable, match=rf"^{re.escape(str(target))}: "):
+            await store.back_up(target)
+    finally:
+        resource.prlimit(0, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+        signal.signal(signal.SIGXFSZ, before)
+    assert not [name for name in _names(tmp_path) if name.startswith("backup")]
     await store.aclose()
 
 
