@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.rollouts import NAMESPACES, NOW, USER, evidence, started
 from webhook.ports.store import (
+    NAMESPACE_QUIET_NS,
     EvidenceBatch,
     FindingQuery,
     NotInStore,
@@ -291,6 +292,24 @@ async def test_namespaces_are_learned_and_forgotten(store: Store) -> None:
     assert list(await store.namespaces()) == ["a", "b", "c"]
     await store.forget_namespaces(["b", "unknown"])
     assert list(await store.namespaces()) == ["a", "c"]
+
+
+async def test_namespaces_that_no_request_comes_from_any_more_are_forgotten(store: Store) -> None:
+    later = NOW + NAMESPACE_QUIET_NS + 1
+    await store.record(EvidenceBatch("one", NOW, namespaces=["gone", "busy"]))
+    await store.record(EvidenceBatch("one", later, namespaces=["busy"]))
+    assert (await store.prune(NOW, later)).namespaces == 1
+    assert list(await store.namespaces()) == ["busy"]
+
+
+async def test_no_clock_that_jumps_makes_namespaces_forgotten(store: Store) -> None:
+    far = NOW + 10 * NAMESPACE_QUIET_NS
+    await store.record(EvidenceBatch("one", NOW, namespaces=["a", "b"]))
+    assert (await store.prune(NOW, far)).namespaces == 0  # the leader's clock
+    await store.record(EvidenceBatch("two", far, namespaces=["b"]))
+    assert (await store.prune(NOW, NOW + DAY)).namespaces == 0  # a replica's
+    assert (await store.prune(NOW, NOW + NAMESPACE_QUIET_NS)).namespaces == 0
+    assert list(await store.namespaces()) == ["a", "b"]
 
 
 # Findings

@@ -15,6 +15,7 @@ from tests.support.gradate import Deployment, deployed, policy_text
 from webhook.flows.operate import RolloutVerb
 from webhook.flows.review import JudgeFindings, ListFindings
 from webhook.flows.rollout_status import RolloutName
+from webhook.ports.store import NAMESPACE_QUIET_NS
 from webhook.rollout.finding import Verdict
 from webhook.server.operation_table import ABORT_ROLLOUT, JUDGE_FINDINGS, LIST_FINDINGS, ROLLOUT_HISTORY
 
@@ -155,6 +156,26 @@ def alone(tmp_path: Path) -> Iterator[Deployment]:
     }
     with deployed(tmp_path, OLD, strategies={POLICY: strategy}, leaseSeconds=LEASE_SECONDS) as gradate:
         yield gradate
+
+
+def test_a_cohort_whose_namespaces_were_deleted_takes_in_the_next_ones(alone: Deployment) -> None:
+    begin(alone)
+    before = alone.status(POLICY).cohort.namespaces
+    assert alone.stop() == 0
+    store = sqlite3.connect(alone.folder / "data" / "gradate.db")
+    with store:
+        places = ", ".join("?" * len(before))
+        store.execute(
+            f"UPDATE namespace SET seen_ns = seen_ns - ? WHERE name IN ({places})",  # noqa: S608 - question marks
+            (NAMESPACE_QUIET_NS + 3_600 * 10**9, *before),
+        )
+    store.close()
+    alone.start()
+    alone.until(lambda: "widen" in events_of(alone))
+    after = alone.status(POLICY).cohort.namespaces
+    assert after
+    assert not set(after) & set(before)
+    alone.until(lambda: not alone.submit(MAIN, namespace=after[0]).allowed)
 
 
 @contextmanager

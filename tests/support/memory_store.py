@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from webhook.ports.store import (
+    NAMESPACE_QUIET_NS,
     EvidenceBatch,
     FindingQuery,
     Lease,
@@ -48,7 +49,7 @@ class MemoryStore:
         self._counters: dict[tuple[str, Mode, str], Counters] = {}
         self._reported_ns: dict[str, int] = {}
         self._folded: set[str] = set()
-        self._namespaces: set[str] = set()
+        self._namespaces: dict[str, int] = {}
         self._findings: dict[FindingId, Finding] = {}
         self._judgements: dict[FindingId, list[Judgement]] = defaultdict(list)
         self._disputes: dict[FindingId, list[Dispute]] = defaultdict(list)
@@ -137,7 +138,8 @@ class MemoryStore:
             place = (version, mode, batch.replica)
             if batch.replica not in self._folded:
                 self._counters[place] = later_counters(self._counters.get(place, Counters()), counters)
-        self._namespaces |= set(batch.namespaces)
+        for name in batch.namespaces:
+            self._namespaces[name] = max(self._namespaces.get(name, 0), batch.at_ns)
 
     def _see(self, version: str, workload: WorkloadDigest, at_ns: int) -> None:
         if workload not in self._workloads[version]:
@@ -198,7 +200,8 @@ class MemoryStore:
 
     async def forget_namespaces(self, names: Collection[str]) -> None:
         self._check()
-        self._namespaces -= set(names)
+        for name in names:
+            self._namespaces.pop(name, None)
 
     async def findings(self, query: FindingQuery) -> Sequence[Finding]:
         found = self._select(query)
@@ -331,7 +334,14 @@ class MemoryStore:
         for past in ended:
             del self._exceptions[past]
         self._fold(now_ns)
-        return Pruned(workloads, findings, len(ended))
+        return Pruned(workloads, findings, len(ended), self._forget_quiet_namespaces(now_ns))
+
+    def _forget_quiet_namespaces(self, now_ns: int) -> int:
+        known = {name: min(seen_ns, now_ns) for name, seen_ns in self._namespaces.items()}
+        newest_ns = max(known.values(), default=0)
+        kept = {name: seen_ns for name, seen_ns in known.items() if seen_ns >= newest_ns - NAMESPACE_QUIET_NS}
+        self._namespaces = kept
+        return len(known) - len(kept)
 
     def _fold(self, now_ns: int) -> None:
         day_ns = 24 * 3600 * 1_000_000_000

@@ -33,6 +33,9 @@ from webhook.rollout.life import Outcome, Rollout, RolloutId, Transition
 from webhook.rollout.policy_exception import ExceptionId, PolicyException
 from webhook.rollout.strategy import Mode
 
+NAMESPACE_QUIET_NS = 14 * 24 * 3600 * 1_000_000_000
+"""After this long without a request a namespace counts as deleted: nobody tells that it was."""
+
 
 class StoreError(Exception):
     """Root of what a store raises; the message is for the person who runs it."""
@@ -146,6 +149,7 @@ class Pruned:
     workloads: int = 0
     findings: int = 0
     exceptions: int = 0
+    namespaces: int = 0
 
 
 class Store(Protocol):
@@ -289,7 +293,10 @@ class Store(Protocol):
         """Give up a lease; nothing happens if another holds it."""
 
     async def prune(self, before_ns: int, now_ns: int) -> Pruned:
-        """Remove the evidence of versions whose rollout ended before then, and exceptions that did.
+        """Remove the evidence of versions whose rollout ended before then, exceptions that did, and quiet namespaces.
+
+        A namespace is quiet when its last request is `NAMESPACE_QUIET_NS` older than the newest of any: a clock that
+        jumps makes none quiet, nor does a cluster in which nothing happens.
 
         Rollouts and their transitions stay: they are the record, and an aborted version must be known again.
         """

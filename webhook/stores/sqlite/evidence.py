@@ -28,7 +28,9 @@ def record(connection: sqlite3.Connection, batch: EvidenceBatch) -> None:
         )
         _put_counters(connection, batch, keys)
         connection.executemany(
-            "INSERT OR IGNORE INTO namespace VALUES (?)", [(name,) for name in batch.namespaces]
+            "INSERT INTO namespace VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET seen_ns = max(seen_ns, excluded.seen_ns)",
+            [(name, batch.at_ns) for name in batch.namespaces],
         )
 
 

@@ -82,7 +82,13 @@ CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
 INSERT INTO generation VALUES (0);
 """
 
-MIGRATIONS = (_FIRST,)
+_SECOND = """
+-- When a request last came from a namespace; of those known before, nobody knows: they are given their time anew.
+ALTER TABLE namespace ADD COLUMN seen_ns INTEGER NOT NULL DEFAULT 0;
+UPDATE namespace SET seen_ns = CAST(strftime('%s', 'now') AS INTEGER) * 1000000000;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)
 LATEST = len(MIGRATIONS)
 
 

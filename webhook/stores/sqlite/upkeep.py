@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from webhook.ports.store import Lease, Pruned, StoreCorrupt
+from webhook.ports.store import NAMESPACE_QUIET_NS, Lease, Pruned, StoreCorrupt
 from webhook.rollout.evidence import Counters, add_counters
 from webhook.stores.sqlite.connection import translated, writing
 
@@ -92,8 +92,19 @@ def prune(connection: sqlite3.Connection, before_ns: int, now_ns: int) -> Pruned
     with writing(connection):
         exceptions = connection.execute("DELETE FROM exception WHERE ended_ns < ?", (before_ns,)).rowcount
     _fold_replicas(connection, now_ns)
+    namespaces = _forget_quiet_namespaces(connection, now_ns)
     connection.execute("PRAGMA incremental_vacuum").fetchall()
-    return Pruned(workloads, findings, exceptions)
+    return Pruned(workloads, findings, exceptions, namespaces)
+
+
+def _forget_quiet_namespaces(connection: sqlite3.Connection, now_ns: int) -> int:
+    with writing(connection):
+        # What a replica told whose clock was ahead must not make all others look old.
+        connection.execute("UPDATE namespace SET seen_ns = ?1 WHERE seen_ns > ?1", (now_ns,))
+        return connection.execute(
+            "DELETE FROM namespace WHERE seen_ns < (SELECT max(seen_ns) FROM namespace) - ?",
+            (NAMESPACE_QUIET_NS,),
+        ).rowcount
 
 
 def _is_held(expires_ns: int, now_ns: int, duration_ns: int) -> bool:

@@ -23,9 +23,9 @@ from webhook.ports.store import (
     StoreUnavailable,
 )
 from webhook.rollout.explain import explain
-from webhook.rollout.finding import Standing, WorkloadDigest
+from webhook.rollout.finding import Standing, Verdict, WorkloadDigest
 from webhook.stores.sqlite.connection import SqliteOptions, translate
-from webhook.stores.sqlite.schema import LATEST
+from webhook.stores.sqlite.schema import APPLICATION_ID, LATEST
 from webhook.stores.sqlite.store import SqliteStore
 
 NEW = "sha256:new"
@@ -77,6 +77,38 @@ async def test_a_store_of_a_newer_release_is_refused_with_the_reason(path: Path)
     connection.close()
     with pytest.raises(StoreTooNew, match=f"{path}: .*schema {LATEST + 1}, this release knows {LATEST}"):
         opened(path)
+
+
+async def test_a_store_that_the_first_release_wrote_is_brought_up_to_date_with_all_that_it_holds(
+    path: Path,
+) -> None:
+    old = sqlite3.connect(path)
+    old.executescript(Path(__file__).with_name("schema-1.sql").read_text(encoding="utf-8"))
+    old.execute("PRAGMA user_version = 1")
+    old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    old.close()
+    looked_at = opened(path, read_only=True)  # a back-up before the upgrade
+    assert len(await looked_at.namespaces()) == 40
+    await looked_at.aclose()
+
+    store = opened(path)
+    (rollout,) = await store.rollouts(active=True)
+    assert [one.event for one in await store.transitions(rollout.id)] == ["start", "check", "begin"]
+    assert {finding.verdict: finding.disputed for finding in await store.findings(FindingQuery())} == {
+        Verdict.TRUE_POSITIVE: False,
+        Verdict.UNREVIEWED: True,
+    }
+    seen = await store.evidence(rollout.candidate, rollout.stable)
+    assert (seen.workloads, seen.standing(Standing.TRUE_POSITIVE)) == (5, 1)
+    (exception,) = await store.exceptions()
+    assert exception.workload == "*/web"
+    # Nobody knows when they were last seen: that is no reason to forget them.
+    assert (await store.prune(0, time.time_ns())).namespaces == 0
+    assert len(await store.namespaces()) == 40
+    await store.aclose()
+    new = sqlite3.connect(path)
+    assert new.execute("PRAGMA user_version").fetchone() == (LATEST,)
+    new.close()
 
 
 def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
