@@ -121,7 +121,8 @@ class Reloader:
             stale = self._state is None or generation != self._state.generation or self.store_failure
             if stale:
                 async with self._building:
-                    await self._build(self._catalog)
+                    # Without news there is nothing to build.
+                    await self._build(self._catalog, must_read=True)
         except (StoreError, PolicyError) as error:
             if self.store_failure != str(error):
                 self.store_failure = str(error)
@@ -158,14 +159,14 @@ class Reloader:
             raise PolicyError("\n".join(broken))
         self._evaluators.update(built)
 
-    async def _build(self, catalog: Catalog) -> None:
+    async def _build(self, catalog: Catalog, *, must_read: bool = False) -> None:
         """Build and swap; `self._building` is held."""
         state = None
         if self._store is not None:
             try:
                 state = await self._read_state(self._store, catalog)
             except StoreError:
-                if self._state is None:
+                if self._state is None or must_read:
                     raise
                 # New files cannot start anything while the store is away; what serves goes on.
                 state = self._state

@@ -1,6 +1,7 @@
 """Files and store become snapshots; whatever is broken changes nothing."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,7 +13,8 @@ from tests.support.waiting import eventually
 from webhook.flows.reload import Reloader
 from webhook.policy.errors import PolicyError
 from webhook.ports.source import SourceError
-from webhook.ports.store import StoreUnavailable
+from webhook.ports.store import StoreCorrupt, StoreUnavailable
+from webhook.rollout.policy_exception import PolicyException
 
 
 def text(name: str, version: str = "1.0.0", rules: str = 'deny contains "no" if true') -> str:
@@ -166,6 +168,31 @@ async def test_a_store_that_fails_while_serving_changes_nothing_and_says_so_once
     assert house.reloader.store_failure == "data/gradate.db: disk I/O error"
     assert len([line for line in house.observer.heard if "disk I/O error" in line]) == 1
     store.failure = None
+    await house.reloader.refresh()
+    assert house.reloader.store_failure is None
+
+
+async def test_news_that_cannot_be_read_are_told_once_and_build_nothing() -> None:
+    class Damaged(MemoryStore):
+        damaged = False
+
+        async def exceptions(self, policy: str | None = None) -> Sequence[PolicyException]:
+            if self.damaged:
+                raise StoreCorrupt("data/gradate.db: a record in it is damaged")
+            return await super().exceptions(policy)
+
+    store = Damaged()
+    house = House(store, a=text("a"))
+    await house.reloader.load()
+    served = house.reloader.current
+    store.damaged = True
+    await store.forget_policy("another")  # something has changed
+    for _ in range(3):
+        await house.reloader.refresh()
+    assert house.reloader.current is served
+    assert house.reloader.store_failure == "data/gradate.db: a record in it is damaged"
+    assert sum("a record in it is damaged" in line for line in house.observer.heard) == 1
+    store.damaged = False
     await house.reloader.refresh()
     assert house.reloader.store_failure is None
 
