@@ -20,6 +20,7 @@ from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal
 from webhook.flows.judging import DecisionRules
 from webhook.flows.operator import Announce, Operator
+from webhook.flows.probes import PROBE_SUFFIX, Probes
 from webhook.flows.reload import Reloader
 from webhook.flows.starting import Starter
 from webhook.flows.tick import Leader, TickSettings
@@ -99,7 +100,8 @@ class BuildApplication:
         journal: Journal | None = None
         if store is not None:
             name = _process_name()
-            leader = self._build_leader(store, reloader, strategies, telemetry, clock, name)
+            probes = self._build_probes(factory, rules, clock)
+            leader = self._build_leader(store, reloader, strategies, probes, telemetry, clock, name)
             journal = Journal(store, clock, telemetry, name)
             background["store"] = lambda: reloader.follow(settings.rollout.tick_seconds)
             background["rollouts"] = leader.run
@@ -122,11 +124,17 @@ class BuildApplication:
             aclose=aclose,
         )
 
+    def _build_probes(self, factory: EngineFactory, rules: DecisionRules, clock: SystemClock) -> Probes:
+        folder = Path(self.settings.policies.tests)
+        source = FolderSource(folder, optional=not folder.is_dir(), suffix=PROBE_SUFFIX)
+        return Probes(source, factory, rules, clock)
+
     def _build_leader(
         self,
         store: Store,
         reloader: Reloader,
         strategies: "Strategies",
+        probes: Probes,
         telemetry: ProcessTelemetry,
         clock: SystemClock,
         name: str,
@@ -136,7 +144,8 @@ class BuildApplication:
         # One that was there and is gone must not let a candidate begin untested.
         tests = FolderSource(folder, optional=not folder.is_dir())
         grace_ns = int(settings.rollout.deletion_grace_seconds * SECOND_NS)
-        starter = Starter(store, Checks(tests, clock), strategies.of, telemetry, clock, grace_ns)
+        checks = Checks(tests, clock, probes)
+        starter = Starter(store, checks, strategies.of, telemetry, clock, grace_ns)
         tick = TickSettings(
             interval_seconds=settings.rollout.tick_seconds,
             lease_ns=int(settings.rollout.lease_seconds * SECOND_NS),

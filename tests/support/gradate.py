@@ -138,6 +138,10 @@ class Deployment:
         """Save the unit tests of a policy."""
         self._write(self.folder / "policy-tests" / f"{name}_test.rego", text)
 
+    def save_probes(self, text: str, name: str) -> None:
+        """Save what every version of a policy must deny."""
+        self._write(self.folder / "policy-tests" / f"{name}.must-deny.yaml", text)
+
     def delete(self, name: str) -> None:
         """Delete a policy."""
         (self.folder / "policies" / f"{name}.rego").unlink()

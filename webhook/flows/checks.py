@@ -1,4 +1,4 @@
-"""Checks: the unit tests that a candidate must pass before its rollout begins."""
+"""Checks: the unit tests and must-deny probes that a candidate must pass before its rollout begins."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from webhook.flows.policy_files import PolicyFiles
 from webhook.flows.policy_tests import Outcome, RunOptions, RunReport, run_policy_tests
+from webhook.flows.probes import InvalidProbe, ProbeReport, Probes
 from webhook.policy.errors import PolicyError
 from webhook.policy.module import PolicyModule, read_module
 from webhook.policy.version import PolicyVersion
@@ -26,12 +27,13 @@ class CheckResult:
 
 
 class Checks:
-    """Runs the unit tests that refer to a policy."""
+    """Runs the unit tests that refer to a policy, and asks its probes."""
 
-    def __init__(self, tests: PolicySource | None, clock: Clock) -> None:
-        """Take the place of test modules, None where there is none."""
+    def __init__(self, tests: PolicySource | None, clock: Clock, probes: Probes | None = None) -> None:
+        """Take the place of test modules and the probes, None where there are none."""
         self._tests = tests
         self._clock = clock
+        self._probes = probes
 
     async def run(self, version: PolicyVersion, beside: Sequence[Source]) -> CheckResult:
         """Run a candidate's tests: those among `beside`, the files' own test modules, and those of the test folder.
@@ -42,7 +44,14 @@ class Checks:
             apart = () if self._tests is None else await self._tests.read()
         except SourceError as error:
             return CheckResult(passed=False, message=str(error))
-        return await asyncio.to_thread(self._run, version, (*beside, *apart))
+        tested = await asyncio.to_thread(self._run, version, (*beside, *apart))
+        if self._probes is None or not tested.passed:
+            return tested
+        try:
+            probed = await self._probes.ask(version)
+        except (SourceError, InvalidProbe, PolicyError) as error:
+            return CheckResult(passed=False, message=f"the must-deny probes cannot be asked: {error}")
+        return _add_probes(tested, probed)
 
     def _run(self, version: PolicyVersion, candidates: Sequence[Source]) -> CheckResult:
         try:
@@ -61,6 +70,19 @@ def _tests_policy(module: PolicyModule, version: PolicyVersion) -> bool:
     return module.package == package or any(
         reference[: len(package)] == package for reference in module.references
     )
+
+
+def _add_probes(tested: CheckResult, probed: ProbeReport) -> CheckResult:
+    through, count = probed.let_through, probed.denied + len(probed.let_through)
+    if through:
+        more = f" and {len(through) - _SHOWN_FAILURES} more" if len(through) > _SHOWN_FAILURES else ""
+        names = "; ".join(through[:_SHOWN_FAILURES])
+        message = f"{len(through)} of {count} must-deny probes are not denied: {names}{more}"
+        return CheckResult(passed=False, message=message)
+    if not count:
+        return tested
+    probes = f"{count} must-deny probe{'' if count == 1 else 's'} denied"
+    return CheckResult(passed=True, message=f"{tested.message}, {probes}")
 
 
 def _summarise(report: RunReport) -> str:

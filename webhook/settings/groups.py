@@ -83,7 +83,7 @@ class PolicySettings(Group, frozen=True, kw_only=True):
     folder: str = "policies"
     """Folder of `.rego` files, read recursively."""
     tests: str = "policy-tests"
-    """Folder of unit tests that a candidate must pass before it starts; it need not exist."""
+    """Folder of unit tests and must-deny probes that a candidate must pass before it starts; it need not exist."""
     watch: bool = True
     """Reload when a file changes."""
     parameters: dict[str, dict[str, Any]] = {}

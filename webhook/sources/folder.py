@@ -14,25 +14,35 @@ from webhook.ports.source import SourceError
 from webhook.rego.ast import Source
 
 _FILE_LIMIT_BYTES = 10 * 1024 * 1024
+_MODULE_SUFFIX = ".rego"
 
 
 class FolderSource:
-    """Every `*.rego` file below a folder.
+    """Every file of one kind below a folder, `*.rego` unless it is told otherwise.
 
     Names that begin with a dot are passed over: editors' droppings, and the `..data` folders that Kubernetes
     keeps behind the symbolic links of a mounted ConfigMap.
     """
 
-    def __init__(self, folder: Path, *, look_seconds: float = 2.0, optional: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        look_seconds: float = 2.0,
+        optional: bool = False,
+        suffix: str = _MODULE_SUFFIX,
+    ) -> None:
         """Take a folder.
 
         Args:
             folder: its path.
             look_seconds: how often it is looked at for changes that the file system does not report.
             optional: whether it may be missing, and is empty then.
+            suffix: what the names of the files that count end in.
 
         """
         self._folder = folder
+        self._suffix = suffix
         self._look_seconds = look_seconds
         self._optional = optional
         self._read_state: _FolderState | None = None
@@ -109,8 +119,11 @@ class FolderSource:
 
         for directory, folders, files in os.walk(self._folder, onerror=refuse):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            found += [Path(directory, name) for name in sorted(files) if _is_module(name)]
+            found += [Path(directory, name) for name in sorted(files) if self._counts(name)]
         return found
+
+    def _counts(self, name: str) -> bool:
+        return name.endswith(self._suffix) and not name.startswith(".")
 
     @staticmethod
     def _read_file(path: Path) -> Source:
@@ -145,7 +158,3 @@ def _identify(path: Path) -> _Identity | None:
         return None
     content = (0, 0) if S_ISDIR(status.st_mode) else (status.st_mtime_ns, status.st_size)
     return (status.st_dev, status.st_ino, *content)
-
-
-def _is_module(name: str) -> bool:
-    return name.endswith(".rego") and not name.startswith(".")

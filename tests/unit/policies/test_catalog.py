@@ -3,7 +3,12 @@ import re
 import pytest
 
 from tests.support.core_policies import CORE, ROOT, compile_texts, core_catalog, core_policy
+from webhook.compose import SystemClock
+from webhook.engines.factory import EngineFactory
+from webhook.flows.judging import DecisionRules
+from webhook.flows.probes import PROBE_SUFFIX, Probes
 from webhook.policy.metadata import EnforcementAction
+from webhook.sources.folder import FolderSource
 
 TESTS = {source.path: source for source in core_catalog().tests}
 
@@ -35,3 +40,12 @@ def test_its_unit_tests_pass(path: str) -> None:
     )
     program = compile_texts([tested, text], [f"data.{package[1]}.{name}" for name in names])
     assert dict(zip(names, program.evaluate({}), strict=True)) == dict.fromkeys(names, True)
+
+
+@pytest.mark.parametrize("name", CORE)
+async def test_it_denies_what_it_must_deny(name: str) -> None:
+    clock = SystemClock()
+    folder = FolderSource(ROOT / "policy-tests", suffix=PROBE_SUFFIX)
+    probes = Probes(folder, EngineFactory(clock, 100_000), DecisionRules(), clock)
+    report = await probes.ask(core_policy(name).version)
+    assert (report.denied > 0, report.let_through) == (True, ())

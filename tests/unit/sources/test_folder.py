@@ -21,6 +21,14 @@ async def test_modules_are_read_recursively_in_a_stable_order(tmp_path: Path) ->
     assert sources[1].text == "package x"
 
 
+async def test_files_of_another_kind_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.rego").write_text("package a")
+    (tmp_path / "a.must-deny.yaml").write_text("kind: Pod")
+    (tmp_path / ".b.must-deny.yaml").write_text("droppings")
+    (source,) = await FolderSource(tmp_path, suffix=".must-deny.yaml").read()
+    assert source.path == str(tmp_path / "a.must-deny.yaml")
+
+
 async def test_a_mounted_configmap_is_read_once_not_once_per_link(tmp_path: Path) -> None:
     real = tmp_path / "..2026_01_01"
     real.mkdir()
