@@ -38,7 +38,7 @@ EASY = {
 """Bars that some dozens of workloads clear."""
 POLICIES = (
     "started", "untested", "repeated", "aborted", "excepted", "superseded", "earning", "failing", "disputed",
-    "fixed", "deleted", "rehearsed", "erring", "heard",
+    "fixed", "deleted", "rehearsed", "erring", "heard", "probed",
 )  # fmt: skip
 
 
@@ -133,6 +133,21 @@ def test_a_version_whose_unit_tests_fail_never_begins_and_says_which_failed(grad
     gradate.save(stricter("untested", "1.1.1", "registry.example.com/untested:develop"), "untested")
     begun = gradate.until_phase("untested", "Progressing", "1.1.1")
     assert begun.cohort.size == COHORT
+
+
+def test_a_version_that_lets_a_probe_through_begins_only_once_the_probe_is_gone(gradate: Deployment) -> None:
+    image = "registry.example.com/probed:develop"
+    probe = f"{{apiVersion: v1, kind: Pod, metadata: {{name: web}}, spec: {{containers: [{{image: '{image}'}}]}}}}"
+    gradate.save_probes(probe, "probed")
+    gradate.save(stricter("probed"), "probed")
+    failed = gradate.until_status("probed", lambda status: status.rollout.checks == "failed")
+    assert failed.rollout.message.endswith("probed.must-deny.yaml: Pod default/web: allow")
+    assert failed.rollout.phase == "Pending"
+    gradate.save_probes(probe.replace("develop", "main"), "probed")
+    gradate.operate(RETRY_ROLLOUT, RolloutVerb(name="probed"))
+    gradate.until_phase("probed", "Progressing", "1.1.0")
+    (history,) = gradate.operate(ROLLOUT_HISTORY, RolloutName(name="probed")).items
+    assert "1 must-deny probe denied" in {one.message.rpartition(", ")[2] for one in history.transitions}
 
 
 def test_a_first_version_decides_in_its_cohort_and_nothing_decides_elsewhere(gradate: Deployment) -> None:

@@ -102,7 +102,7 @@ async def abort_rollout(operator: Operator, ask: RolloutVerb) -> RolloutView:
 
 
 async def retry_rollout(operator: Operator, ask: RolloutVerb) -> RolloutView:
-    """Begin a given-up candidate anew from its first step; workloads and verdicts stay."""
+    """Begin a given-up candidate anew from its first step, or run failed checks again; verdicts stay."""
 
     async def decide(rollout: Rollout) -> Outcome:
         return await _retry(operator, rollout, _order(operator, ask))

@@ -123,7 +123,10 @@ def _pending(rollout: Rollout) -> Explanation:
     where = f"{rollout.policy} {rollout.version} has not begun; it decides nothing and nothing is evaluated."
     if rollout.checks is Checks.FAILED:
         why = f"Its checks failed: {rollout.message}."
-        return Explanation(where, why, ("a new version that passes its tests and probes",), "Not by itself.")
+        again = f"or corrected tests and probes, and `gradate rollout retry {rollout.policy}`"
+        return Explanation(
+            where, why, ("a new version that passes its tests and probes", again), "Not by itself."
+        )
     if rollout.checks is Checks.RUNNING:
         return Explanation(where, "Its tests and probes run.", ("passed checks",), "In moments.")
     why = "Its checks passed, but no namespace is known that it may touch."

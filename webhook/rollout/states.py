@@ -47,6 +47,7 @@ ARROWS = (
     Arrow(Phase.PENDING, Event.CHECK, Phase.PENDING, "its tests and probes passed or failed"),
     Arrow(Phase.PENDING, Event.BEGIN, Phase.PROGRESSING, "checks passed and a namespace is known"),
     Arrow(Phase.PENDING, Event.PROMOTE, Phase.HEALTHY, "in full, by force"),
+    Arrow(Phase.PENDING, Event.RETRY, Phase.PENDING, "by a user, after failed checks: they run again"),
     Arrow(Phase.PENDING, Event.ABORT, Phase.DEGRADED, "by a user"),
     Arrow(Phase.PENDING, Event.SUPERSEDE, Phase.SUPERSEDED, "a newer version came"),
     Arrow(Phase.PENDING, Event.WITHDRAW, Phase.SUPERSEDED, "the policy was deleted"),
@@ -237,16 +238,19 @@ def abort(rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None
 def retry(
     rollout: Rollout, order: Order, now_ns: int, evidence: Evidence | None, current_stable: str | None
 ) -> Outcome:
-    """Begin a given-up candidate anew from its first step, against what is stable by now.
+    """Begin a given-up candidate anew from its first step, against what is stable by now; run failed checks again.
 
     Workloads and verdicts stay: dropping them would let a bad version try until it is lucky. Errors and times
     count afresh, since their cause may lie outside the policy.
 
     Raises:
-        TransitionRefused: it is not Degraded, its findings would roll it back at once, or it is stable already.
+        TransitionRefused: it is neither Degraded nor kept by failed checks, its findings would roll it back at
+            once, or it is stable already.
 
     """
     _require(rollout, Event.RETRY, Phase.PENDING)
+    if rollout.phase is Phase.PENDING and rollout.checks is not Checks.FAILED:
+        raise TransitionRefused(f"{rollout.policy} is about to begin: {rollout.message}")
     if current_stable == rollout.candidate:
         raise TransitionRefused(f"{rollout.policy} {rollout.version} is stable already")
     if evidence is not None:

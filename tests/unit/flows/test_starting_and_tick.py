@@ -10,7 +10,14 @@ from tests.support.policies import policy_text
 from tests.support.waiting import eventually
 from webhook.flows.checks import Checks
 from webhook.flows.governance import stored_version
-from webhook.flows.operate import PromoteRollout, StartRollout, promote_rollout, start_rollout
+from webhook.flows.operate import (
+    PromoteRollout,
+    RolloutVerb,
+    StartRollout,
+    promote_rollout,
+    retry_rollout,
+    start_rollout,
+)
 from webhook.flows.operator import Operator
 from webhook.flows.starting import Starter
 from webhook.flows.tick import LEASE, Leader, TickSettings
@@ -133,6 +140,21 @@ async def test_a_version_whose_tests_fail_never_begins_and_says_why() -> None:
     assert rollout.phase is Phase.PENDING
     assert rollout.reason is Reason.CHECKS_FAILED
     assert "test_bad_is_denied" in rollout.message
+
+
+async def test_a_version_whose_tests_were_wrong_begins_once_they_are_corrected_and_it_is_retried() -> None:
+    office = Office()
+    await office.make_stable(source("1.0.0"))
+    await office.store.record(EvidenceBatch("r1", office.clock.now_ns(), namespaces=["team-1"]))
+    office.catalog = catalog_of(source("1.1.0"), FAILS)
+    await office.tick(2)
+    office.catalog = catalog_of(source("1.1.0"), PASSES)
+    await office.tick(2)
+    operator = Operator("maria", office.store, office.clock, lambda _: STRATEGY)
+    assert (await retry_rollout(operator, RolloutVerb(name="strict"))).phase is Phase.PENDING
+    await office.tick(3)
+    (rollout,) = await office.rollouts()
+    assert (rollout.phase, rollout.attempt) == (Phase.PROGRESSING, 2)
 
 
 async def test_the_stable_version_starts_nothing() -> None:

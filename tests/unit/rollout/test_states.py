@@ -301,13 +301,26 @@ def test_a_newer_version_or_a_deleted_policy_ends_a_rollout() -> None:
     assert (withdrawn.phase, withdrawn.reason) == (Phase.SUPERSEDED, Reason.POLICY_DELETED)
 
 
+def test_failed_checks_run_again_when_somebody_says_so_and_only_then() -> None:
+    pending = started().rollout
+    for checked in (
+        pending,
+        record_checks(pending, passed=True, message="12 tests passed", now_ns=NOW).rollout,
+    ):
+        with pytest.raises(TransitionRefused, match="credential-env is about to begin: "):
+            retry(checked, USER, NOW, Evidence(), "sha256:old")
+    failed = record_checks(pending, passed=False, message="a test fails", now_ns=NOW).rollout
+    again = retry(failed, USER, NOW, Evidence(), "sha256:old").rollout
+    assert (again.phase, again.checks, again.attempt) == (Phase.PENDING, Checks.RUNNING, 2)
+
+
 VERBS: dict[Event, Callable[[Rollout], Outcome]] = {
     Event.CHECK: lambda rollout: record_checks(rollout, passed=True, message="", now_ns=NOW),
     Event.PROMOTE: lambda rollout: promote(replace(rollout, checks=Checks.PASSED), evidence(), NOW, NAMESPACES, FORCED, full=True),
     Event.PAUSE: lambda rollout: pause(rollout, USER, NOW),
     Event.RESUME: lambda rollout: resume(rollout, USER, NOW),
     Event.ABORT: lambda rollout: abort(rollout, USER, NOW),
-    Event.RETRY: lambda rollout: retry(rollout, USER, NOW, evidence(), "sha256:old"),
+    Event.RETRY: lambda rollout: retry(replace(rollout, checks=Checks.FAILED), USER, NOW, evidence(), "sha256:old"),
     Event.UNDO: lambda rollout: undo(rollout, USER, NOW, rollout.candidate, None),
     Event.SUPERSEDE: lambda rollout: supersede(rollout, "2.0.0", NOW),
     Event.WITHDRAW: lambda rollout: withdraw(rollout, NOW),
