@@ -36,7 +36,7 @@ from webhook.rollout.evidence import Counters
 from webhook.rollout.finding import Finding, Verdict, finding_id
 from webhook.rollout.life import ENGINE, Event, Phase, Reason, StepTimer, Transition
 from webhook.rollout.states import ARROWS
-from webhook.rollout.strategy_document import parse_strategy
+from webhook.rollout.strategy_document import strategy_document
 
 _ARROWS = frozenset((arrow.source, arrow.event, arrow.target) for arrow in ARROWS)
 _TAKEN_ON_TRUST = (
@@ -158,7 +158,8 @@ def _check_version(version: StoredVersion, policy: str, digest: str | None) -> N
 
 
 def _check_strategy(bundle: Bundle) -> str:
-    if parse_strategy(bundle.strategy) != bundle.rollout.strategy:
+    # Not read as a user's: one that was narrowed to a policy's namespaces may name some that it never touches.
+    if bundle.strategy != msgspec.to_builtins(strategy_document(bundle.rollout.strategy)):
         raise _Wrong("strategy.json is not the strategy of the rollout")
     return "strategy.json is what the rollout was decided by"
 

@@ -5,6 +5,7 @@ only by saying `null`, except the false-positive rate, which every strategy has.
 """
 
 import difflib
+import fnmatch
 import itertools
 import math
 from collections.abc import Iterator
@@ -228,8 +229,22 @@ def _selection_problems(wire: _WireStrategy) -> Iterator[Problem]:
         yield Problem("namespaces.include", "is empty, so the rollout could touch no namespace; leave it out")
     for name in ("include", "critical"):
         for pattern in lists[name]:
-            if pattern in lists["exclude"] or "*" in lists["exclude"]:
+            if _covered(pattern, lists["exclude"]):
                 yield Problem("namespaces.exclude", f"excludes `{pattern}`, which `{name}` names")
+    for index, pattern in enumerate(lists["critical"]):
+        if _is_name(pattern) and lists["include"] and not _covered(pattern, lists["include"]):
+            yield Problem(f"namespaces.critical[{index}]", f"`{pattern}` is not among what `include` names")
+
+
+def _covered(pattern: str, others: tuple[str, ...]) -> bool:
+    """Tell whether others match a name, or hold the same pattern; what two patterns have in common is not asked."""
+    if "*" in others or pattern in others:
+        return True
+    return _is_name(pattern) and any(fnmatch.fnmatchcase(pattern, other) for other in others)
+
+
+def _is_name(pattern: str) -> bool:
+    return not any(special in pattern for special in "*?[")
 
 
 def _order_contradictions(steps: tuple[Step, ...]) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ from webhook.rollout.evidence import Evidence
 from webhook.rollout.finding import Finding, FindingKind, Verdict
 from webhook.rollout.life import Event, Reason
 from webhook.rollout.states import advance, record_checks
-from webhook.rollout.strategy import Mode, Step, Strategy
+from webhook.rollout.strategy import Mode, NamespaceSelection, Step, Strategy, narrow_strategy
 
 QUICK = Strategy(steps=(Step(Mode.ENFORCE, 5), Step(Mode.ENFORCE, 100)))
 TOLD = RolloutName(name=POLICY)
@@ -119,6 +119,13 @@ async def test_a_genuine_bundle_passes_every_check(made: Callable[[], Any]) -> N
     assert verification.passed
     assert len(verification.facts) == 10
     assert verification.policy == POLICY
+
+
+async def test_a_strategy_that_was_narrowed_to_the_namespaces_of_its_policy_is_genuine() -> None:
+    # Payments is the last to be touched, says the strategy; the policy never touches it.
+    selection = NamespaceSelection(critical=("payments", "team-3"))
+    narrowed = narrow_strategy(replace(QUICK, namespaces=selection), ["team-*"], ["team-3"])
+    assert failed(verify_bundle(await bundle_of(await opened(narrowed)))) == {}
 
 
 async def test_a_check_names_what_it_takes_on_trust() -> None:

@@ -110,12 +110,19 @@ def test_a_mistake_is_named_by_its_field(document: Any, field: str, reason: str)
         ({"steps": [FULL], "analysis": {"onInconclusive": "abort"}}, "analysis.onInconclusive"),
         ({"namespaces": {"include": ["a"], "exclude": ["a"]}}, "namespaces.exclude"),
         ({"namespaces": {"critical": ["a"], "exclude": ["*"]}}, "namespaces.exclude"),
+        ({"namespaces": {"include": ["team-a"], "exclude": ["team-*"]}}, "namespaces.exclude"),
+        ({"namespaces": {"include": ["team-*"], "critical": ["team-a", "payments"]}}, "namespaces.critical[1]"),
     ],
 )  # fmt: skip
 def test_a_strategy_that_contradicts_itself_is_refused(document: Any, field: str) -> None:
     with pytest.raises(InvalidStrategy) as caught:
         parse_strategy(document)
     assert field in {problem.field for problem in caught.value.problems}
+
+
+def test_patterns_that_only_overlap_are_no_contradiction() -> None:
+    selection = {"include": ["team-*"], "exclude": ["*-test"], "critical": ["team-pay*", "*-live", "team-a"]}
+    assert parse_strategy({"namespaces": selection}).namespaces.critical == ("team-pay*", "*-live", "team-a")
 
 
 def test_every_mistake_is_reported_at_once() -> None:
