@@ -201,21 +201,25 @@ def _workloads(evidence: EvidenceView) -> str:
     parts = [
         f"{evidence.workloads:,} seen",
         f"{evidence.unreviewed:,} unreviewed",
-        f"{evidence.false_positives:,} false positives",
+        f"{evidence.false_positives:,} false positive{_plural(evidence.false_positives)}",
         f"{evidence.true_positives:,} rightly denied",
     ]
     if evidence.violating:
         parts.append(f"{evidence.violating:,} denied by stable, too")
     if evidence.disputed:
-        parts.append(f"[red]{evidence.disputed:,} findings disputed[/]")
+        parts.append(f"[red]{evidence.disputed:,} finding{_plural(evidence.disputed)} disputed[/]")
     return ", ".join(parts)
+
+
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _proof(evidence: EvidenceView) -> str:
     text = f"e {evidence.e_value:,.3g} of {evidence.e_value_needed:,.3g}; false positives below {share(evidence.upper_bound)}"
     if evidence.workloads_needed:
         text += f"; {evidence.workloads_needed:,} more workloads"
-        if evidence.unreviewed:
+        if evidence.workloads_needed_when_reviewed != evidence.workloads_needed:
             text += f", or {evidence.workloads_needed_when_reviewed:,} if all unreviewed are right"
     return text + ("" if evidence.guaranteed else " [yellow](no guarantee)[/]")
 

@@ -123,10 +123,11 @@ def _pending(rollout: Rollout) -> Explanation:
     where = f"{rollout.policy} {rollout.version} has not begun; it decides nothing and nothing is evaluated."
     if rollout.checks is Checks.FAILED:
         why = f"Its checks failed: {rollout.message}."
-        again = f"or corrected tests and probes, and `gradate rollout retry {rollout.policy}`"
-        return Explanation(
-            where, why, ("a new version that passes its tests and probes", again), "Not by itself."
+        needs = (
+            "a new version that passes its tests and probes, "
+            f"or corrected ones and `gradate rollout retry {rollout.policy}`"
         )
+        return Explanation(where, why, (needs,), "Not by itself.")
     if rollout.checks is Checks.RUNNING:
         return Explanation(where, "Its tests and probes run.", ("passed checks",), "In moments.")
     why = "Its checks passed, but no namespace is known that it may touch."

@@ -53,7 +53,7 @@ def test_what_is_out_of_the_ordinary_stands_in_the_status() -> None:
     out = drawn(view_status(served(begun(strategy), 3600 * 10**9), seen, NAMESPACES, NOW))
     for words in (
         "3 denied by stable, too",
-        "1 findings disputed",
+        "1 finding disputed",
         "(no guarantee)",
         "(stable 2",
         "1 hour of 72h",
@@ -61,6 +61,13 @@ def test_what_is_out_of_the_ordinary_stands_in_the_status() -> None:
         "data/gradate.db, 2023-11-14",
     ):
         assert words in out, words
+
+
+def test_what_a_review_gains_is_said_only_where_it_gains_something() -> None:
+    ignoring = Strategy(analysis=Analysis(unreviewed=Unreviewed.IGNORE))
+    for strategy, said in ((Strategy(), True), (ignoring, False)):
+        status = view_status(begun(strategy), evidence(500, unreviewed=2), NAMESPACES, NOW)
+        assert ("if all unreviewed are right" in drawn(status)) is said
 
 
 def test_many_namespaces_are_counted_and_a_few_are_named() -> None:
