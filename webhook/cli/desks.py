@@ -17,7 +17,7 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from webhook.cli.errors import CommandError
+from webhook.cli.errors import CommandError, NoAnswer
 from webhook.flows.operation_errors import InvalidField, OperationRefused, UnknownName
 from webhook.flows.operator import Operator, require_person
 from webhook.ports.store import StoreUnavailable
@@ -183,7 +183,7 @@ async def _request(
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
         raise _no_url(server) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise CommandError(f"no server answers at {server}: {_reason(error)}") from error
+        raise NoAnswer(f"no server answers at {server}: {_reason(error)}") from error
     except ValueError as error:
         raise _no_url(server) from error
 

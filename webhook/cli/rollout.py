@@ -1,6 +1,5 @@
 """`gradate rollout`: what is being rolled out, and the verbs that change it."""
 
-import asyncio
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from webhook.cli.rollout_text import (
     verb_text,
     verification_text,
 )
+from webhook.cli.watch import watch_rollout
 from webhook.flows.bundle_check import verify_bundle
 from webhook.flows.operate import PromoteRollout, RolloutVerb, StartRollout
 from webhook.flows.rollout_status import ListRollouts, RolloutName
@@ -228,16 +228,8 @@ def verify(path: Path, output: str) -> None:
 
 
 async def _watch(desk: Desk, name: str, interval_seconds: float, output: str) -> RolloutStatus:
-    """Show a status again and again until the rollout is over."""
-    found = await desk.ask(table.ROLLOUT_STATUS, RolloutName(name=name))
     with _display(output, desk.place) as show:
-        show(found)
-        while found.rollout.phase.is_active:
-            await asyncio.sleep(interval_seconds)
-            # By its id: a policy may stand for another rollout by the next look.
-            found = await desk.ask(table.ROLLOUT_STATUS, RolloutName(name=found.rollout.id))
-            show(found)
-    return found
+        return await watch_rollout(desk, name, show, interval_seconds=interval_seconds)
 
 
 @contextmanager
