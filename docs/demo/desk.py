@@ -24,9 +24,11 @@ class Surprise(Exception):  # noqa: N818 - reads as what happened
 class Desk:
     """A place to work at: the folder that holds `gradate.yaml`, beside a server that runs."""
 
-    def __init__(self, folder: Path, operations_port: int) -> None:
+    def __init__(self, folder: Path, operations_port: int, columns: int) -> None:
+        """Take the folder, the port of the operations API, and how wide the commands may print."""
         self._folder = folder
         self._port = operations_port
+        self._columns = columns
 
     def run(self, *words: str) -> str:
         """Run a command as a user would, and give what it prints.
@@ -39,7 +41,7 @@ class Desk:
         done = subprocess.run(
             gradate_command(*words),
             cwd=self._folder,
-            env=environment,
+            env={**environment, "COLUMNS": str(self._columns)},
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_SECONDS,

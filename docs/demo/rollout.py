@@ -56,7 +56,7 @@ def play_rollout(console: Console, folder: Path, certificates: CertificateFolder
     with run_server(command, folder, certificates, port=port, probe_port=operations_port) as server:
         cluster, line = Cluster(), Line(server)
         with Traffic(server, cluster) as traffic:
-            desk = Desk(folder, operations_port)
+            desk = Desk(folder, operations_port, console.width - _INDENT)
             story = _Story(console, folder, _Scenery(desk, cluster, line, traffic))
             story.play()
         line.close()

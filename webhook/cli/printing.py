@@ -1,5 +1,6 @@
 """Printers that several commands share: a result as a table, JSON or YAML."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,14 +22,15 @@ def print_document(document: Any, output: str) -> None:
 
 
 _PIPE_WIDTH = 1000
-"""Nothing is folded for a program that reads the output."""
+"""Nothing is folded for a program that reads the output, unless `COLUMNS` says how wide it is."""
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; cells may hold rich markup."""
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        # An ID is there to be copied.
+        table.add_column(heading, overflow="fold", no_wrap=heading == "ID")
     for row in rows:
         table.add_row(*row)
     console().print(table)
@@ -36,4 +38,5 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def console() -> Console:
     """Give a console for rich markup, in colour on a terminal only."""
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    told = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Console(width=None if told else _PIPE_WIDTH, highlight=False)

@@ -58,7 +58,7 @@ def history_rows(histories: Histories) -> Iterator[Sequence[str]]:
     """Give the rows of what happened, each rollout begun by a line of its own."""
     for history in histories.items:
         rollout = history.rollout
-        yield (f"[bold]{escape(rollout.policy)} {escape(rollout.version)}[/] {rollout.id}", *[""] * 6)
+        yield (f"[bold]{escape(rollout.policy)} {escape(rollout.version)}[/]", *[""] * 5, rollout.id)
         for transition in history.transitions:
             yield _history_row(transition)
 

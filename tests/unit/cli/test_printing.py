@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import msgspec
 import pytest
 import yaml
@@ -18,6 +22,21 @@ def test_documents_are_printed_as_json_and_yaml(capsys: pytest.CaptureFixture[st
     text = capsys.readouterr().out
     assert yaml.safe_load(text) == expected
     assert "Größe" in text
+
+
+def test_a_table_is_folded_but_for_its_ids_where_its_reader_says_how_wide_it_is() -> None:
+    row = "('f-01621f66a5b1e736', 'word ' * 20)"
+    script = f"from webhook.cli.printing import print_table; print_table(('ID', 'B'), [{row}])"
+    printed = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "40"},
+    ).stdout.splitlines()
+    assert max(map(len, printed)) == 40
+    assert printed[1].startswith("f-01621f66a5b1e736  word")
+    assert {line[:18] for line in printed[2:]} == {" " * 18}
 
 
 def test_a_table_for_a_program_has_no_colour_and_folds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
