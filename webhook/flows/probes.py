@@ -26,7 +26,7 @@ from webhook.rego.ast import Source
 
 PROBE_SUFFIX = ".must-deny.yaml"
 """`credential-env.must-deny.yaml` holds the probes of `credential-env`."""
-_LONGEST_NS = 1_000_000_000
+_LONGEST_NS = 250_000_000
 """What one probe may take: it is asked on the loop that serves requests."""
 _DEFAULT_NAMESPACE = "default"
 _USER = "gradate:probe"
@@ -89,7 +89,7 @@ class Probes:
         """Give what was answered instead of a denial; empty when it was one."""
         case = Case(probe.review, self._rules)
         for match in MatchIndex((loaded.version,)).find(case.request):
-            if case.lacks_pod(match):
+            if match.as_pod and case.lacks_pod:
                 continue
             deadline_ns = self._clock.monotonic_ns() + _LONGEST_NS
             verdict = await judge_version(loaded, match, case, deadline_ns, self._clock)
