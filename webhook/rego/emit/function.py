@@ -63,7 +63,7 @@ class FunctionBuilder(Builder):
     def write_body(self, blocks: tuple[ir.Block, ...]) -> None:
         """Write the blocks of the function."""
         for index, block in enumerate(blocks):
-            jump = self._tail(blocks[index + 1 :])
+            jump = self._tail(blocks, index + 1)
             completes = self._block(block, jump=jump)
             if not completes and (jump or not controlflow.may_leave(block)):
                 return
@@ -89,12 +89,11 @@ class FunctionBuilder(Builder):
         head.extend(self.writer)
         return head
 
-    def _tail(self, following: tuple[ir.Block, ...]) -> Jump | None:
-        """Give the `return` that is all there is to do after a block, if it is."""
-        blocks = [block for block in following if block]
-        if not blocks:
+    def _tail(self, blocks: tuple[ir.Block, ...], start: int) -> Jump | None:
+        """Give the `return` that is all there is to do in the blocks from `start` on, if it is."""
+        first = next((blocks[index][0] for index in range(start, len(blocks)) if blocks[index]), None)
+        if first is None:
             return Jump("return U")
-        first = blocks[0][0]
         if not isinstance(first, ir.ReturnLocal):
             return None
         if isinstance(first.source, ir.Constant) or first.source in (ir.INPUT, ir.DATA):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from webhook.rego import dataflow, ir
+
+_SECOND: Final = frozenset({ir.Call, ir.NotEqual})
+"""Statements that may amount to one with the statement before them."""
 
 
 def recognise(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
@@ -13,18 +18,18 @@ def recognise(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
 def _block(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
     result: list[ir.Statement] = []
     for statement in block:
-        previous = result[-1] if result else None
-        fused = _fused(previous, statement, usage)
+        kind = type(statement)
+        fused = _fused(result[-1], statement, usage) if kind in _SECOND and result else None
         if fused is not None:
             result[-1] = fused
-        elif type(statement) in ir.NESTING:
+        elif kind in ir.NESTING:
             result.append(dataflow.with_blocks(statement, lambda inner: _block(inner, usage)))
         else:
             result.append(statement)
     return dataflow.with_statements(block, result)
 
 
-def _fused(first: ir.Statement | None, second: ir.Statement, usage: dataflow.Usage) -> ir.Statement | None:
+def _fused(first: ir.Statement, second: ir.Statement, usage: dataflow.Usage) -> ir.Statement | None:
     """Give the one statement that two in a row amount to, if they do."""
     if isinstance(first, ir.Call) and isinstance(second, ir.NotEqual) and _tests(second, first, usage):
         return ir.Holds(first.function, first.arguments, location=first.location)

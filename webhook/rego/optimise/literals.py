@@ -36,16 +36,13 @@ class _Literals:
             dataflow.with_blocks(statement, self.block) if type(statement) in ir.NESTING else statement
             for statement in block
         ]
-        makers = [
-            (index, statement)
-            for index, statement in enumerate(statements)
-            if isinstance(statement, (ir.MakeArray, ir.MakeObject, ir.MakeSet))
-        ]
-        made = {maker.target for _, maker in makers}
-        for index, maker in makers:
-            if self._usage.is_set_once(maker.target):
-                self._literal(statements, index, maker, made)
-        return dataflow.with_statements(block, [kept for kept in statements if type(kept) is not ir.Nop])
+        if not _MAKERS.isdisjoint(map(type, statements)):
+            made = {maker.target for maker in statements if isinstance(maker, _Maker)}
+            for index, maker in enumerate(statements):
+                if isinstance(maker, _Maker) and self._usage.is_set_once(maker.target):
+                    self._literal(statements, index, maker, made)
+            statements = [kept for kept in statements if type(kept) is not ir.Nop]
+        return dataflow.with_statements(block, statements)
 
     def _literal(
         self, statements: list[ir.Statement], start: int, maker: _Maker, made: set[ir.Local]

@@ -42,12 +42,20 @@ def return_early(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Turn assignments of a function into returns where possible."""
     if not usage.of_kind(ir.AssignVarOnce):
         return function
-    early = _EarlyReturns(function, [statement.source for statement in usage.of_kind(ir.ReturnLocal)])
+    returns_result = all(end.source == function.result for end in usage.of_kind(ir.ReturnLocal))
+    early = _EarlyReturns(function, returns_result)
     return dataflow.with_body(function, early.blocks(function.blocks, _END))
 
 
 def remove_unset(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Remove what is decided by variables that are never set."""
+    deciding: list[ir.IsDefined | ir.IsUndefined | ir.ReturnLocal] = [
+        *usage.of_kind(ir.IsDefined),
+        *usage.of_kind(ir.IsUndefined),
+        *usage.of_kind(ir.ReturnLocal),
+    ]
+    if not any(_is_never_set(statement.source, usage) for statement in deciding):
+        return function
     return dataflow.with_body(function, [_without_unset(block, usage) for block in function.blocks])
 
 
@@ -70,8 +78,8 @@ class _EarlyReturns:
     """Rewrites one function."""
 
     function: ir.Function
-    returned: list[ir.Operand]
-    """All that the function may return."""
+    returns_result: bool
+    """Whether it returns nothing but what its variable for that holds."""
     _assignments: dict[ir.Local, list[_Assignment]] = field(default_factory=dict)
     _seen: dict[ir.Local, tuple[int, set[int]]] = field(default_factory=dict)
     """For each variable: the first assignment that does not return it, and the outermost loops around all of these."""
@@ -161,7 +169,7 @@ class _EarlyReturns:
         self, start: ir.AssignVarOnce, rest: _Rest | None, known: dict[ir.Local, ir.Operand]
     ) -> ir.Operand | None:
         """Go through what follows an assignment as far as it is certain."""
-        constant = self._only_result()
+        constant = self._only_constant(self.function.result) if self.returns_result else None
         while rest is not None:
             for statement in rest.block[rest.start :]:
                 if constant is not None and _same(known.get(self.function.result), constant):
@@ -224,11 +232,6 @@ class _EarlyReturns:
             if other is None or not equal(first.value, other.value):
                 return None
         return first
-
-    def _only_result(self) -> ir.Constant | None:
-        """Give the one constant that the function can return besides a fallback, if it returns its variable only."""
-        result = self.function.result
-        return self._only_constant(result) if all(source == result for source in self.returned) else None
 
     def _resolved(self, source: ir.Operand | None) -> ir.Constant | None:
         if source is None or isinstance(source, ir.Constant):
