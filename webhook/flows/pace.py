@@ -26,8 +26,9 @@ class PaceLimits:
     """What work gets that should not be put off."""
     burden_ns: int = MILLISECOND_NS
     """A slice that computes for longer is followed by a rest as on a busy thread."""
-    late_ns: int = 50 * MILLISECOND_NS
-    """So is one after which the loop comes back only after this."""
+    late_ns: int = 2 * MILLISECOND_NS
+    """So is one after which the loop comes back only after this: several requests came, or one that is large, or
+    other processes take the processor, and a thread that is starved computes little however busy it is."""
     longest_rest_seconds: float = 1.0
     window_ns: int = 100 * MILLISECOND_NS
     """How far back the computing is looked at."""
