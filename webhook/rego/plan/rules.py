@@ -6,6 +6,7 @@ Owns the four shapes of rules: complete, function, set and object, with `else` a
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 
 import msgspec
 
@@ -29,6 +30,11 @@ class Part(msgspec.Struct, frozen=True):
     def depth(self) -> int:
         """Count of the keys under which values go into the document."""
         return len(self.prefix) + len(self.rule.keys)
+
+    @property
+    def fixed(self) -> tuple[Term, ...]:
+        """Constant keys before the first that depends on a body."""
+        return tuple(takewhile(lambda key: type(key) in SCALARS, self.keys(self.rule.clauses[0])))
 
     def keys(self, clause: Clause) -> tuple[Term, ...]:
         """Give the keys under which a clause's value goes into the document; none when it is the document."""
@@ -75,6 +81,7 @@ class RulePlanner:
         made: list[ir.Block] = []
         if self._is_object:
             made.append((ir.MakeObject(self._result, location=self._parts[0].rule.location),))
+            made += self._fixed_places()
         elif self._parts[0].rule.is_set:
             made.append((ir.MakeSet(self._result, location=self._parts[0].rule.location),))
         returns_early = self._has_one_value()
@@ -86,6 +93,29 @@ class RulePlanner:
                 made.append(self._block(part.rule.clauses[0], self._default_filler(part)))
         made.append((ir.ReturnLocal(self._result, location=self._parts[0].rule.location),))
         return tuple(made)
+
+    def _fixed_places(self) -> list[ir.Block]:
+        """Plan what constant keys bring into being although no body holds: the objects around values, and empty sets.
+
+        A key that is a variable leaves all of it to the bodies, as in OPA.
+        """
+        if not all(part.fixed for part in self._parts):
+            return []
+        return [self._block(part.rule.clauses[0], self._place_filler(part)) for part in self._parts]
+
+    def _place_filler(self, part: Part) -> Callable[[], None]:
+        clause = part.rule.clauses[0]
+
+        def run() -> None:
+            target = self._result
+            fixed = [self._bodies.terms.evaluate(key) for key in part.fixed]
+            is_whole = len(fixed) == part.depth
+            for key in fixed[:-1] if is_whole else fixed:
+                target = self._inner(target, key, ir.MakeObject, clause)
+            if is_whole and part.rule.is_set:
+                self._inner(target, fixed[-1], ir.MakeSet, clause)
+
+        return run
 
     def _has_one_value(self) -> bool:
         """Tell whether every rule gives the same constant, so that the first to hold settles the value."""
@@ -112,12 +142,13 @@ class RulePlanner:
         for index, clause in enumerate(clauses):
             blocks.append(self._block(clause, self._alternative(part, clause, target, first=not index)))
         location = clauses[0].location
-        blocks.append(
-            (
-                ir.IsDefined(target, location=location),
-                ir.AssignVarOnce(target, self._result, location=location),
+        if not part.depth:
+            blocks.append(
+                (
+                    ir.IsDefined(target, location=location),
+                    ir.AssignVarOnce(target, self._result, location=location),
+                )
             )
-        )
         return [(ir.BlockStatement(tuple(blocks), location=location),)]
 
     def _returning(self, fill: Callable[[], None], clause: Clause) -> Callable[[], None]:
@@ -148,6 +179,9 @@ class RulePlanner:
             self._writer.emit(ir.Nop(location=clause.value.location))
             keys = [terms.evaluate(key) for key in part.keys(clause)]
             value = terms.evaluate(clause.value)
+            if keys and target is not self._result:
+                # One of an `else` chain: that it has a value ends the chain.
+                self._writer.emit(ir.AssignVarOnce(value, target, location=clause.location))
             if keys:
                 self._insert(keys, value, part, clause)
             elif part.rule.is_set:
@@ -198,7 +232,20 @@ class RulePlanner:
                 self._require_set(target, keys[-1], inner, clause)
             self._writer.emit(ir.SetAdd(inner, value, location=clause.location))
         else:
+            if len(part.fixed) == part.depth:
+                self._require_value(target, keys[-1], value, clause)
             self._writer.emit(ir.ObjectInsertOnce(target, keys[-1], value, location=clause.location))
+
+    def _require_value(self, target: ir.Local, key: ir.Operand, value: ir.Operand, clause: Clause) -> None:
+        """Plan that another value at a constant key is a conflict of complete rules, as in OPA."""
+        writer = self._writer
+        known = writer.local()
+
+        def differs() -> None:
+            writer.emit(ir.Dot(target, key, known, location=clause.location))
+            writer.emit(ir.AssignVarOnce(value, known, location=clause.location))
+
+        writer.blocks(differs)
 
     def _inner(
         self, target: ir.Local, key: ir.Operand, make: type[ir.MakeObject | ir.MakeSet], clause: Clause

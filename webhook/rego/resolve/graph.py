@@ -15,7 +15,7 @@ from webhook.rego.ast import Ref
 from webhook.rego.errors import Location
 from webhook.rego.resolve.findings import Findings
 from webhook.rego.resolve.shapes import Clause, ResolvedRule, path_text
-from webhook.rego.resolve.text import term_text
+from webhook.rego.resolve.text import segment_text
 from webhook.rego.resolve.tree import RuleNode
 from webhook.rego.resolve.usage import Usage
 
@@ -124,5 +124,4 @@ class RuleGraph:
 
 
 def _rule_text(node: _Node) -> str:
-    keys = "".join(f"[{term_text(key)}]" for key in node.rules[0].keys)
-    return path_text(node.path) + keys
+    return path_text(node.path) + "".join(map(segment_text, node.rules[0].keys))

@@ -6,6 +6,10 @@ import pytest
 
 from tests.support.compiled_rego import answer, json_of, plan_of
 from webhook.rego import ir
+from webhook.rego.ast import Source
+from webhook.rego.compiler import load_modules, plan_entry_points
+from webhook.rego.errors import EvaluationError
+from webhook.rego.program import Program
 from webhook.rego.values import UNDEFINED
 
 CONFLICT = "failed with eval_conflict_error"
@@ -81,10 +85,39 @@ def test_a_function_matches_its_arguments(rules: str, expected: Any) -> None:
         ('default p.a := 1\np[x] := 2 if { x := "b" }', {"a": 1, "b": 2}),
         ('default p.a := 1\np[x] := 2 if { x := "a" }', {"a": 2}),
         ("p[input.k].b contains 3", {"x": {"b": [3]}}),
+        ("p[1] contains 2 if false", {"1": []}),
+        ("p[1] contains 2 if false\np[1] contains 3", {"1": [3]}),
+        ("p.q[null].a contains 1 if false\np.q[1.5].b := 2", {"q": {"1.5": {"b": 2}, "null": {"a": []}}}),
+        ("p[true].a.b := 1 if false", {"true": {"a": {}}}),
+        ("p[1][x] contains 2 if { false; x := 1 }", {"1": {}}),
+        ("p[1] contains 2 if false\np[x] contains 3 if { false; x := 1 }", {}),
+        ("p[[1]] contains 2 if false", {}),
+        ("p[1].a contains 1\np[x].b := 2 if x := 7", {"1": {"a": [1]}, "7": {"b": 2}}),
+        ("p[1].a contains 1\np[1].b := 2\np[2].a := 3", {"1": {"a": [1], "b": 2}, "2": {"a": 3}}),
+        ("p[1] := 5 if { true } else := 6", {"1": 5}),
+        ("p[1] := 5 if { false } else := 6", {"1": 6}),
+        ("p[[1]] := 5 if { true } else := 6", {"[1]": 5}),
+        ("p[1] := 5\np[1] := 6", CONFLICT),
+        ("default p[1] := 5\np[1] := 6", {"1": 6}),
     ],
 )
 def test_partial_rules_add_to_sets_and_nested_objects(rules: str, expected: Any) -> None:
     assert ask(rules, {"k": "x"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ("p[1] := 5\np[1] := 6", "complete rules must not produce multiple outputs"),
+        ("p[true].a := 5\np[true].a := 6", "complete rules must not produce multiple outputs"),
+        ("p[x] := y if { x := 1; some y in [5, 6] }", "object keys must be unique"),
+    ],
+)
+def test_two_values_at_constant_keys_are_a_conflict_of_complete_rules(rules: str, message: str) -> None:
+    resolution = load_modules([Source("test.rego", f"package test\n{rules}")])
+
+    with pytest.raises(EvaluationError, match=message):
+        Program(plan_entry_points(resolution, ["data.test.p"])).query("data.test.p", {})
 
 
 def test_a_value_given_to_two_keys_is_not_shared_when_one_grows() -> None:

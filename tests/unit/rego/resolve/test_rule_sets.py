@@ -15,6 +15,9 @@ from tests.support.compiled_rego import errors_in, errors_of
         ("p contains 1\np[x] contains 2 if x := 1", "conflicting rules data.test.p[x] found"),
         ("p.q := 1\np.q.r := 2", "rule data.test.p.q conflicts with [data.test.p.q.r]"),
         ("p contains 1\np.q.r := 2", "rule data.test.p conflicts with [data.test.p.q.r]"),
+        ("p[1] := 1\np[1].q := 2", "rule data.test.p[1] conflicts with [data.test.p[1].q]"),
+        ("p := 1\np[1] := 2", "rule data.test.p conflicts with [data.test.p[1]]"),
+        ("p[1] := 1\np[1] contains 2", "conflicting rules data.test.p[1] found"),
         ("p(x) := x\np.q := 2", "rule data.test.p conflicts with [data.test.p.q]"),
         (
             "default p := 1\ndefault p := 2",
