@@ -306,3 +306,9 @@ def test_threads_may_evaluate_one_program_at_once() -> None:
         got = [list(pool.map(compiled.evaluate, documents)) for _ in range(5)]
 
     assert got == [want] * 5
+
+
+def test_a_constant_call_without_end_fails_when_it_is_reached_not_when_the_policy_is_loaded() -> None:
+    endless = program('package t\np := json.match_schema({"a": 1}, {"$ref": "#"})', "data.t.p")
+    with pytest.raises(EvaluationError, match="nested too deeply"):
+        endless.evaluate()

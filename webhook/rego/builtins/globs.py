@@ -10,7 +10,7 @@ from re2 import Options, _re2
 from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import BuiltinError, wrong_element, wrong_strings, wrong_type
-from webhook.rego.builtins.regex import WHOLE, octets
+from webhook.rego.builtins.regex import SHORT, WHOLE, limit_search, octets
 from webhook.rego.builtins.signatures import BOOLEAN, NULL, STRING, STRINGS, OneOf
 
 _CACHED = 256
@@ -26,7 +26,10 @@ def match(pattern: Any, delimiters: Any, value: Any) -> bool:
     if type(value) is not str:
         raise wrong_type(3, value, "string")
     text = octets(value)
-    matched: bool = compile_glob(pattern, separators).Match(WHOLE, text, 0, len(text))[0][0] >= 0
+    compiled = compile_glob(pattern, separators)
+    if len(text) > SHORT:
+        limit_search(compiled, text)
+    matched: bool = compiled.Match(WHOLE, text, 0, len(text))[0][0] >= 0
     return matched
 
 

@@ -12,9 +12,11 @@ from typing import Any
 from re2 import Options, _re2
 
 from webhook.rego.builtins.caches import cached_by_text
+from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
     BuiltinError,
+    LimitError,
     limit_items,
     limit_string,
     machine_integer,
@@ -28,6 +30,12 @@ WHOLE = _re2.RE2.Anchor.ANCHOR_BOTH
 _CACHED = 256
 _REFERENCE = re.compile(r"\$(?:\$|(?P<plain>\w+)|\{(?P<braced>\w+)\})?")
 _GROUP_DIGITS = 9
+SHORT = 1_000
+"""Octets of a text that may be searched with any pattern."""
+_MOST_STEPS = 200_000_000
+"""Octets times steps of a pattern: at worst some nanoseconds each, where the pattern has too many states to keep."""
+_SEARCHES_BETWEEN_CHECKS = 16
+"""Searches of a text between two looks at the clock; each may read the whole text."""
 
 Span = tuple[int, int]
 """Begin and end of a match or group, in octets; (-1, -1) where a group took no part."""
@@ -51,6 +59,20 @@ def compile_pattern(pattern: str, *, capture: bool = True) -> Any:
     return compiled
 
 
+def limit_search(compiled: Any, text: bytes) -> None:
+    """Refuse to search a long text with a large pattern: at worst each step of one reads all of the other.
+
+    Raises:
+        LimitError: it could take seconds, which nothing could interrupt.
+
+    """
+    steps = compiled.ProgramSize() * len(text)
+    if steps > _MOST_STEPS:
+        raise LimitError(
+            f"a search of {len(text)} octets with a pattern of {compiled.ProgramSize()} steps takes too long"
+        )
+
+
 def octets(text: str) -> bytes:
     """Give text in UTF-8, with a question mark for what has no such form."""
     try:
@@ -66,12 +88,15 @@ def matcher(pattern: str) -> Callable[[Any], bool]:
         BuiltinError: the pattern is not valid.
 
     """
-    find = compile_pattern(pattern, capture=False).Match
+    compiled = compile_pattern(pattern, capture=False)
+    find = compiled.Match
 
     def matches(value: Any) -> bool:
         if type(value) is not str:
             raise wrong_type(2, value, "string")
         text = octets(value)
+        if len(text) > SHORT:
+            limit_search(compiled, text)
         found: bool = find(UNANCHORED, text, 0, len(text))[0][0] >= 0
         return found
 
@@ -82,8 +107,10 @@ def match(pattern: Any, value: Any) -> bool:
     """Say whether a pattern occurs in text."""
     if type(pattern) is not str or type(value) is not str:
         wrong_strings(pattern, value)
-    text = octets(value)
-    found: bool = compile_pattern(pattern, capture=False).Match(UNANCHORED, text, 0, len(text))[0][0] >= 0
+    text, compiled = octets(value), compile_pattern(pattern, capture=False)
+    if len(text) > SHORT:
+        limit_search(compiled, text)
+    found: bool = compiled.Match(UNANCHORED, text, 0, len(text))[0][0] >= 0
     return found
 
 
@@ -98,28 +125,30 @@ def is_valid(pattern: Any) -> bool:
     return True
 
 
-def find_n(pattern: Any, value: Any, limit: Any) -> list[str]:
+def find_n(context: EvaluationContext, pattern: Any, value: Any, limit: Any) -> list[str]:
     """Give the first `limit` matches, all of them when it is negative."""
     if type(pattern) is not str or type(value) is not str:
         wrong_strings(pattern, value)
     text = octets(value)
-    spans = _matches(compile_pattern(pattern), text, machine_integer(3, limit))
+    spans = _matches(context, compile_pattern(pattern), text, machine_integer(3, limit))
     return [text[begin:end].decode() for (begin, end), *_ in spans]
 
 
-def find_all_string_submatch_n(pattern: Any, value: Any, limit: Any) -> list[list[str]]:
+def find_all_string_submatch_n(
+    context: EvaluationContext, pattern: Any, value: Any, limit: Any
+) -> list[list[str]]:
     """Give the first `limit` matches, each followed by its groups; a group without part in it is empty."""
     if type(pattern) is not str or type(value) is not str:
         wrong_strings(pattern, value)
     text = octets(value)
     found = []
-    for spans in _matches(compile_pattern(pattern), text, machine_integer(3, limit)):
+    for spans in _matches(context, compile_pattern(pattern), text, machine_integer(3, limit)):
         found.append([text[begin:end].decode() if begin >= 0 else "" for begin, end in spans])
         limit_items(len(found) * len(spans))
     return found
 
 
-def split(pattern: Any, value: Any) -> list[str]:
+def split(context: EvaluationContext, pattern: Any, value: Any) -> list[str]:
     """Cut text at each match."""
     if type(pattern) is not str or type(value) is not str:
         wrong_strings(pattern, value)
@@ -129,7 +158,7 @@ def split(pattern: Any, value: Any) -> list[str]:
         return [""]
     pieces = []
     begin = end = 0
-    for (first, last), *_ in _matches(compiled, text, -1):
+    for (first, last), *_ in _matches(context, compiled, text, -1):
         end = first
         if last != 0:
             pieces.append(text[begin:end].decode())
@@ -139,16 +168,20 @@ def split(pattern: Any, value: Any) -> list[str]:
     return pieces
 
 
-def replace(text: Any, pattern: Any, template: Any) -> str:
+def replace(context: EvaluationContext, text: Any, pattern: Any, template: Any) -> str:
     """Put a template in the place of each match; `$1` and `${name}` in it stand for groups."""
     if type(text) is not str or type(pattern) is not str or type(template) is not str:
         wrong_strings(text, pattern, template)
     compiled, source = compile_pattern(pattern), octets(text)
+    limit_search(compiled, source)
     names = {name.decode(): index for name, index in compiled.NamedCapturingGroups()}
     parts = _template(template, names)
     pieces: list[bytes] = []
-    length = begin = position = 0
+    length = begin = position = searches = 0
     while position <= len(source):
+        searches += 1
+        if searches % _SEARCHES_BETWEEN_CHECKS == 0:
+            context.check()
         spans = compiled.Match(UNANCHORED, source, position, len(source))
         first, last = spans[0]
         if first < 0:
@@ -196,10 +229,15 @@ def _expanded(parts: list[bytes | int], spans: list[Span], source: bytes) -> Ite
             yield source[slice(*spans[part])]
 
 
-def _matches(compiled: Any, text: bytes, limit: int) -> Iterator[list[Span]]:
+def _matches(context: EvaluationContext, compiled: Any, text: bytes, limit: int) -> Iterator[list[Span]]:
     """Give the spans of successive matches; an empty one right behind a match does not count."""
+    limit_search(compiled, text)
     position, previous, found = 0, -1, 0
+    searches = 0
     while position <= len(text) and (limit < 0 or found < limit):
+        searches += 1
+        if searches % _SEARCHES_BETWEEN_CHECKS == 0:
+            context.check()
         spans = compiled.Match(UNANCHORED, text, position, len(text))
         begin, end = spans[0]
         if begin < 0:
@@ -272,15 +310,22 @@ BUILTINS: tuple[Builtin, ...] = (
     declare("regex.match", _MATCH, _RESULT, match),
     declare("re_match", (STRING, STRING), BOOLEAN, match, deprecated=True),
     declare("regex.is_valid", {"pattern": STRING}, _RESULT, is_valid),
-    declare("regex.find_n", _MATCH | {"number": NUMBER}, {"output": STRINGS}, find_n),
+    declare("regex.find_n", _MATCH | {"number": NUMBER}, {"output": STRINGS}, find_n, needs_context=True),
     declare(
         "regex.find_all_string_submatch_n",
         _MATCH | {"number": NUMBER},
         {"output": ArrayOf(STRINGS)},
         find_all_string_submatch_n,
+        needs_context=True,
     ),
-    declare("regex.split", _MATCH, {"output": STRINGS}, split),
-    declare("regex.replace", {"s": STRING, "pattern": STRING, "value": STRING}, {"output": STRING}, replace),
+    declare("regex.split", _MATCH, {"output": STRINGS}, split, needs_context=True),
+    declare(
+        "regex.replace",
+        {"s": STRING, "pattern": STRING, "value": STRING},
+        {"output": STRING},
+        replace,
+        needs_context=True,
+    ),
     declare(
         "regex.template_match",
         {"template": STRING, "value": STRING, "delimiter_start": STRING, "delimiter_end": STRING},

@@ -17,7 +17,7 @@ from referencing.exceptions import Unresolvable
 from webhook.rego.builtins.caches import cached_by_text
 from webhook.rego.builtins.failures import BuiltinError, LimitError, limit_size
 from webhook.rego.builtins.json_text import read_json
-from webhook.rego.builtins.regex import UNANCHORED, compile_pattern, octets
+from webhook.rego.builtins.regex import UNANCHORED, compile_pattern, limit_search, octets
 from webhook.rego.builtins.schema_formats import FORMATS
 from webhook.rego.values import to_json
 
@@ -111,7 +111,9 @@ def _check_patterns(schema: Any) -> None:
 
 def _occurs(pattern: str, text: str) -> bool:
     source = octets(text)
-    found: bool = compile_pattern(pattern, capture=False).Match(UNANCHORED, source, 0, len(source))[0][0] >= 0
+    compiled = compile_pattern(pattern, capture=False)
+    limit_search(compiled, source)
+    found: bool = compiled.Match(UNANCHORED, source, 0, len(source))[0][0] >= 0
     return found
 
 

@@ -188,7 +188,7 @@ class _Propagation:
             return UNDEFINED
         try:
             value = builtin.function(*arguments)
-        except RegoError:
+        except (RegoError, RecursionError):
             return UNDEFINED
         return value if _is_small(value) else UNDEFINED
 

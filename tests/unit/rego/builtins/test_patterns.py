@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.rego_builtins import call, failure, passes_limit
-from webhook.rego.builtins.failures import OperandError
+from webhook.rego.budget import Budget
+from webhook.rego.builtins.context import EvaluationContext
+from webhook.rego.builtins.failures import LimitError, OperandError
 from webhook.rego.builtins.regex import matcher
+from webhook.rego.errors import EvaluationError
 
 
 @pytest.mark.parametrize(
@@ -126,3 +129,47 @@ def test_globs_stop_at_delimiters(pattern: str, delimiters: Any, text: str, expe
 @given(st.text(max_size=12))
 def test_a_quoted_glob_matches_itself(text: str) -> None:
     assert call("glob.match", call("glob.quote_meta", text), None, text)
+
+
+LARGE_PATTERN = "a.{900}c"
+LONG_TEXT = "ab" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("regex.match", (LARGE_PATTERN, LONG_TEXT)),
+        ("regex.find_n", (LARGE_PATTERN, LONG_TEXT, -1)),
+        ("regex.split", (LARGE_PATTERN, LONG_TEXT)),
+        ("regex.replace", (LONG_TEXT, LARGE_PATTERN, "x")),
+        ("glob.match", ("*a" * 5_000, [], LONG_TEXT)),
+        ("json.match_schema", (f'"{LONG_TEXT}"', {"pattern": LARGE_PATTERN})),
+    ],
+)
+def test_a_search_that_could_take_seconds_is_refused(name: str, arguments: tuple[Any, ...]) -> None:
+    assert passes_limit(name, *arguments)
+
+
+def test_a_constant_pattern_refuses_such_a_search_too() -> None:
+    with pytest.raises(LimitError):
+        matcher(LARGE_PATTERN)(LONG_TEXT)
+
+
+def test_an_ordinary_pattern_searches_a_megabyte() -> None:
+    assert call("regex.match", "^[a-z0-9]+([-.][a-z0-9]+)*c$", "ab" * 500_000 + "c")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("regex.find_n", ("a", LONG_TEXT, -1)),
+        ("regex.find_all_string_submatch_n", ("a", LONG_TEXT, -1)),
+        ("regex.split", ("a", LONG_TEXT)),
+        ("regex.replace", (LONG_TEXT, "a", "c")),
+    ],
+)
+def test_many_searches_stop_when_the_deadline_has_passed(name: str, arguments: tuple[Any, ...]) -> None:
+    context = EvaluationContext(0)
+    context.check = Budget(deadline_ns=1).check
+    with pytest.raises(EvaluationError, match="passed its deadline"):
+        call(name, *arguments, context=context)
