@@ -112,6 +112,10 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
             return StoreUnavailable(f"{path}: another process is writing for too long")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return StoreCorrupt(f"{path}: it is damaged or no database ({error}); restore a back-up")
+        case sqlite3.SQLITE_IOERR:
+            return StoreUnavailable(
+                f"{path}: its disk cannot be read or written ({error}); check that there is room left on it"
+            )
         case sqlite3.SQLITE_CANTOPEN:
             return StoreUnavailable(
                 f"{path}: it cannot be opened; check that its folder exists and is writable"

@@ -5,6 +5,8 @@ import signal
 import sqlite3
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,19 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
         opened(path)
 
 
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as on a disk that is nearly full."""
+    unlimited = resource.RLIM_INFINITY
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.prlimit(0, resource.RLIMIT_FSIZE, (size, unlimited))
+    try:
+        yield
+    finally:
+        resource.prlimit(0, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+        signal.signal(signal.SIGXFSZ, before)
+
+
 def _damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 6_000] = b"\xff" * 6_000
@@ -175,6 +190,16 @@ async def test_a_full_disk_stops_writing_and_nothing_else(path: Path) -> None:
     await store.record(batch(0, 101))
     assert (await store.evidence(NEW, None)).workloads == 101
     await store.aclose()
+
+
+async def test_a_start_without_room_names_what_is_missing(path: Path) -> None:
+    await opened(path).aclose()
+    with (
+        files_of_at_most(10_000),
+        pytest.raises(StoreUnavailable, match="check that there is room left on it"),
+    ):
+        opened(path)
+    await opened(path).aclose()
 
 
 async def test_a_store_opened_for_reading_is_not_written(path: Path) -> None:
@@ -258,15 +283,9 @@ async def test_a_back_up_to_nowhere_is_refused(path: Path, tmp_path: Path) -> No
 async def test_a_back_up_without_room_leaves_nothing_behind(path: Path, tmp_path: Path) -> None:
     store = opened(path)
     await store.record(batch(0, 4_000))
-    target, unlimited = tmp_path / "backup.sqlite3", resource.RLIM_INFINITY
-    resource.prlimit(0, resource.RLIMIT_FSIZE, (50_000, unlimited))
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        with pytest.raises(StoreUnavailable, match=rf"^{re.escape(str(target))}: "):
-            await store.back_up(target)
-    finally:
-        resource.prlimit(0, resource.RLIMIT_FSIZE, (unlimited, unlimited))
-        signal.signal(signal.SIGXFSZ, before)
+    target = tmp_path / "backup.sqlite3"
+    with files_of_at_most(50_000), pytest.raises(StoreUnavailable, match=rf"^{re.escape(str(target))}: "):
+        await store.back_up(target)
     assert not [name for name in _names(tmp_path) if name.startswith("backup")]
     await store.aclose()
 
