@@ -286,6 +286,16 @@ async def test_the_gravest_finding_of_a_workload_decides_what_it_counts_as(store
     assert (await store.evidence(NEW, None)).standings == {Standing.TRUE_POSITIVE: 1}
 
 
+async def test_whoever_leads_can_be_told_without_taking_part(store: Store) -> None:
+    assert await store.lease("tick") is None
+    taken = await store.lead("tick", "a", NOW, 10 * SECOND)
+    assert await store.lease("tick") == taken
+    await store.resign("tick", "a")
+    left = await store.lease("tick")
+    assert left is not None
+    assert (left.holder, left.expires_ns) == ("a", 0)
+
+
 async def test_namespaces_are_learned_and_forgotten(store: Store) -> None:
     await store.record(EvidenceBatch("one", NOW, namespaces=["b", "a"]))
     await store.record(EvidenceBatch("two", NOW, namespaces=["c", "a"]))

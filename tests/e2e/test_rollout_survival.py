@@ -14,10 +14,16 @@ import pytest
 from tests.support.gradate import Deployment, deployed, policy_text
 from webhook.flows.operate import RolloutVerb
 from webhook.flows.review import JudgeFindings, ListFindings
-from webhook.flows.rollout_status import RolloutName
+from webhook.flows.rollout_status import ListRollouts, RolloutName
 from webhook.ports.store import NAMESPACE_QUIET_NS
 from webhook.rollout.finding import Verdict
-from webhook.server.operation_table import ABORT_ROLLOUT, JUDGE_FINDINGS, LIST_FINDINGS, ROLLOUT_HISTORY
+from webhook.server.operation_table import (
+    ABORT_ROLLOUT,
+    JUDGE_FINDINGS,
+    LIST_FINDINGS,
+    LIST_ROLLOUTS,
+    ROLLOUT_HISTORY,
+)
 
 NAMESPACES = tuple(f"team-{number:02}" for number in range(20))
 POLICY = "images"
@@ -205,8 +211,10 @@ def test_while_the_store_cannot_be_written_serving_goes_on_and_the_rollout_holds
         assert alone.get("/readyz") == "ok"
         assert alone.status(POLICY).rollout.phase == "Progressing"
         assert alone.evidence(POLICY).workloads < 10
+        alone.until(lambda: "nobody leads" in alone.operate(LIST_ROLLOUTS, ListRollouts()).note)
     # What was seen meanwhile is told afterwards, and proves enough.
     alone.until_phase(POLICY, "Healthy")
+    assert not alone.operate(LIST_ROLLOUTS, ListRollouts()).note
     alone.until(lambda: "leads the rollouts" in alone.get("/readyz?verbose"))
     alone.until(lambda: not alone.submit(MAIN, namespace=outside).allowed)
 

@@ -301,6 +301,10 @@ class MemoryStore:
         self._leases[name] = Lease(holder, now_ns + duration_ns, term)
         return self._leases[name]
 
+    async def lease(self, name: str) -> Lease | None:
+        self._check()
+        return self._leases.get(name)
+
     async def resign(self, name: str, holder: str) -> None:
         self._check()
         known = self._leases.get(name)

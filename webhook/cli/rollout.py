@@ -64,6 +64,8 @@ def list_(policy: str | None, *, active: bool, desk: DeskOptions, output: str) -
         print_table(LIST_HEADINGS, list_rows(found.items, datetime.now(UTC)))
     else:
         click.echo("nothing is being rolled out" if active else "nothing was rolled out yet")
+    if found.note:
+        click.echo(f"note: {found.note}", err=True)
 
 
 @rollout.command()

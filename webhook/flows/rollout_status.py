@@ -7,15 +7,19 @@ from webhook.flows.rollout_views import (
     RolloutHistory,
     RolloutStatus,
     RolloutView,
+    moment,
     view_detail,
     view_explanation,
     view_rollout,
     view_status,
     view_transition,
 )
-from webhook.ports.store import Store
+from webhook.ports.store import ROLLOUT_LEASE, Store
+from webhook.rollout.duration import SECOND_NS
 from webhook.rollout.explain import Seen
 from webhook.rollout.life import Event, Rollout
+
+_HANDOVER_NS = 5 * SECOND_NS
 
 
 class ListRollouts(Ask, frozen=True, kw_only=True):
@@ -30,6 +34,8 @@ class RolloutList(View, frozen=True, kw_only=True):
     """Rollouts, newest first."""
 
     items: tuple[RolloutView, ...]
+    note: str = ""
+    """What keeps all of them where they are; empty when nothing does."""
 
 
 class RolloutName(Ask, frozen=True, kw_only=True):
@@ -49,7 +55,9 @@ async def list_rollouts(operator: Operator, ask: ListRollouts) -> RolloutList:
     if ask.policy is not None:
         await require_policy(operator.store, ask.policy)
     found = await operator.store.rollouts(ask.policy, active=ask.active)
-    return RolloutList(items=tuple(map(view_rollout, found)))
+    waits = any(rollout.phase.is_active for rollout in found)
+    note = await _leadership_note(operator) if waits else ""
+    return RolloutList(items=tuple(map(view_rollout, found)), note=note)
 
 
 async def get_rollout(operator: Operator, ask: RolloutName) -> RolloutDetail:
@@ -97,3 +105,13 @@ async def _attempt_begun(store: Store, rollout: Rollout) -> Seen | None:
         if transition.evidence is not None:
             return Seen(transition.evidence.workloads, transition.at_ns)
     return None
+
+
+async def _leadership_note(operator: Operator) -> str:
+    """Say that nobody lets rollouts move, as far as the store can tell: whoever leads renews a lease in it."""
+    lease, now_ns = await operator.store.lease(ROLLOUT_LEASE), operator.clock.now_ns()
+    if lease is not None and now_ns <= lease.expires_ns + _HANDOVER_NS:
+        return ""
+    known = lease is not None and lease.expires_ns
+    since = f" since {moment(lease.expires_ns):%Y-%m-%d %H:%M:%SZ}" if lease is not None and known else ""
+    return f"nobody leads the rollouts{since}: no server runs, or none can write the store; all of them hold"

@@ -11,15 +11,13 @@ from webhook.flows.starting import Starter
 from webhook.policy.catalog import Catalog
 from webhook.ports.clock import Clock
 from webhook.ports.observer import Observer, RolloutStanding
-from webhook.ports.store import Store, StoreError
+from webhook.ports.store import ROLLOUT_LEASE, Store, StoreError
 from webhook.rollout.assessment import assess
 from webhook.rollout.cohort import cohort_of, eligible_members, members
 from webhook.rollout.duration import DAY_NS, HOUR_NS
 from webhook.rollout.evidence import Evidence
 from webhook.rollout.life import Checks, Phase, Rollout
 from webhook.rollout.states import advance
-
-LEASE = "rollout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ class Leader:
 
     async def _tick(self) -> None:
         now_ns = self._clock.now_ns()
-        lease = await self._store.lead(LEASE, self._holder, now_ns, self._settings.lease_ns)
+        lease = await self._store.lead(ROLLOUT_LEASE, self._holder, now_ns, self._settings.lease_ns)
         self.leads = lease.holder == self._holder
         if not self.leads:
             self._observer.rollouts_observed(())
@@ -151,7 +149,7 @@ class Leader:
 
     async def _resign(self) -> None:
         try:
-            await self._store.resign(LEASE, self._holder)
+            await self._store.resign(ROLLOUT_LEASE, self._holder)
         except StoreError:
             # The lease expires by itself.
             self.leads = False

@@ -37,6 +37,10 @@ NAMESPACE_QUIET_NS = 14 * 24 * 3600 * 1_000_000_000
 """After this long without a request a namespace counts as deleted: nobody tells that it was."""
 
 
+ROLLOUT_LEASE = "rollout"
+"""Whoever holds it lets rollouts move."""
+
+
 class StoreError(Exception):
     """Root of what a store raises; the message is for the person who runs it."""
 
@@ -288,6 +292,9 @@ class Store(Protocol):
 
     async def lead(self, name: str, holder: str, now_ns: int, duration_ns: int) -> Lease:
         """Take or renew a lease if it is free, expired or one's own, and tell who holds it now."""
+
+    async def lease(self, name: str) -> Lease | None:
+        """Tell who holds a lease, or held it last; None when nobody ever has."""
 
     async def resign(self, name: str, holder: str) -> None:
         """Give up a lease; nothing happens if another holds it."""

@@ -18,6 +18,12 @@ def test_rollouts_are_listed(shop: Shop) -> None:
     ]
 
 
+def test_the_list_says_that_nobody_lets_rollouts_move(shop: Shop) -> None:
+    told = "note: nobody leads the rollouts: no server runs, or none can write the store; all of them hold\n"
+    assert shop.run("rollout", "list").err == told
+    assert shop.run("rollout", "list", "-o", "json").err == told
+
+
 def test_an_empty_list_says_so(shop: Shop) -> None:
     shop.run("rollout", "abort", POLICY)
     assert shop.run("rollout", "list", "--active").out == "nothing is being rolled out\n"

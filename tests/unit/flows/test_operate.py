@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.memory_store import MemoryStore
-from tests.support.operating import CANDIDATE, NEXT, POLICY, STABLE, Scene, finding, ids
+from tests.support.operating import CANDIDATE, NEXT, POLICY, SECOND, STABLE, Scene, finding, ids
 from tests.support.policies import read_policy
 from tests.support.rollouts import ENOUGH, NAMESPACES
 from webhook.flows import operate
@@ -23,7 +23,7 @@ from webhook.flows.rollout_status import (
     rollout_status,
 )
 from webhook.flows.rollout_views import RolloutView
-from webhook.ports.store import StoredVersion, StoreError, StoreUnavailable
+from webhook.ports.store import ROLLOUT_LEASE, StoredVersion, StoreError, StoreUnavailable
 from webhook.rollout.finding import Verdict
 from webhook.rollout.life import Event, Order, Outcome, Phase, Rollout, Transition
 from webhook.rollout.states import abort, advance, pause, promote, record_checks
@@ -181,6 +181,20 @@ async def test_an_unknown_name_is_answered_with_the_nearest_one(scene: Scene) ->
         await get_rollout(scene.operator(), RolloutName(name="credental-env"))
     with pytest.raises(UnknownName, match=r"there is no policy 'zzz'$"):
         await list_rollouts(scene.operator(), ListRollouts(policy="zzz"))
+
+
+async def test_the_list_says_when_nobody_lets_rollouts_move(scene: Scene) -> None:
+    operator, asked = scene.operator(), ListRollouts()
+    await scene.begun()
+    assert (await list_rollouts(operator, asked)).note.startswith("nobody leads the rollouts: no server runs")
+    await scene.store.lead(ROLLOUT_LEASE, "one", scene.now_ns, 15 * SECOND)
+    assert (await list_rollouts(operator, asked)).note == ""
+    scene.clock.advance(18)  # a successor has a moment
+    assert (await list_rollouts(operator, asked)).note == ""
+    scene.clock.advance(60)
+    assert "nobody leads the rollouts since 2" in (await list_rollouts(operator, asked)).note
+    await operate.abort_rollout(operator, VERB)
+    assert (await list_rollouts(operator, asked)).note == ""  # nothing waits for a leader
 
 
 async def test_a_policy_that_was_never_rolled_out_is_no_unknown_name(scene: Scene) -> None:

@@ -20,9 +20,9 @@ from webhook.flows.operate import (
 )
 from webhook.flows.operator import Operator
 from webhook.flows.starting import Starter
-from webhook.flows.tick import LEASE, Leader, TickSettings
+from webhook.flows.tick import Leader, TickSettings
 from webhook.policy.catalog import Catalog, read_catalog
-from webhook.ports.store import EvidenceBatch, StoreUnavailable
+from webhook.ports.store import ROLLOUT_LEASE, EvidenceBatch, StoreUnavailable
 from webhook.rego.ast import Source
 from webhook.rollout.cohort import cohort_of, members
 from webhook.rollout.life import Event, Order, Phase, Reason, Rollout
@@ -315,7 +315,7 @@ async def test_a_leader_that_ends_gives_its_lease_up() -> None:
     await eventually(lambda: office.leader.leads)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    lease = await office.store.lead(LEASE, "two", office.clock.now_ns(), 1)
+    lease = await office.store.lead(ROLLOUT_LEASE, "two", office.clock.now_ns(), 1)
     assert lease.holder == "two"
 
 

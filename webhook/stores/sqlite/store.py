@@ -218,6 +218,10 @@ class SqliteStore:
         """See the port."""
         return await self._write(upkeep.lead, name, holder, now_ns, duration_ns)
 
+    async def lease(self, name: str) -> Lease | None:
+        """See the port."""
+        return await self._reader.run(upkeep.lease, name)
+
     async def resign(self, name: str, holder: str) -> None:
         """See the port."""
         await self._write(upkeep.resign, name, holder)

@@ -33,6 +33,12 @@ def lead(connection: sqlite3.Connection, name: str, holder: str, now_ns: int, du
         return taken
 
 
+def lease(connection: sqlite3.Connection, name: str) -> Lease | None:
+    """Tell who holds a lease, or held it last."""
+    row = connection.execute("SELECT holder, expires_ns, term FROM lease WHERE name = ?", (name,)).fetchone()
+    return None if row is None else Lease(*row)
+
+
 def resign(connection: sqlite3.Connection, name: str, holder: str) -> None:
     """Give up a lease; its term stays, so that the next one is larger."""
     with writing(connection):
