@@ -8,7 +8,8 @@ from typing import Any
 import click
 import msgspec
 import yaml
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 
 
@@ -36,7 +37,29 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console().print(table)
 
 
+class CleanConsole(Console):
+    """Shows no control characters of what it prints: names, messages and reasons are other people's.
+
+    Colours are the console's own, and stay.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Give what is printed piece by piece."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield segment._replace(text=clean(segment.text))
+
+
+def clean(text: str) -> str:
+    """Keep control characters, and what turns the direction of writing, away from the terminal."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text
+    )
+
+
 def console() -> Console:
     """Give a console for rich markup, in colour on a terminal only."""
     told = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return Console(width=None if told else _PIPE_WIDTH, highlight=False)
+    return CleanConsole(width=None if told else _PIPE_WIDTH, highlight=False)

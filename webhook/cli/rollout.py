@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import yaml
-from rich.console import Console
 from rich.live import Live
 
 from webhook.cli.desk_options import at_desk, desk_options
@@ -238,7 +237,7 @@ async def _watch(desk: Desk, name: str, interval_seconds: float, output: str) ->
 def _display(output: str, place: str) -> Iterator[Callable[[RolloutStatus], None]]:
     """Give what shows a status over and over: in one place of a terminal, else whenever it has moved."""
     if output == "text" and sys.stdout.isatty():
-        with Live(console=Console(highlight=False), auto_refresh=False) as live:
+        with Live(console=console(), auto_refresh=False) as live:
             yield lambda found: live.update(status_page(found, place), refresh=True)
         return
     last: RolloutView | None = None

@@ -5,8 +5,9 @@ import sys
 import msgspec
 import pytest
 import yaml
+from rich.text import Text
 
-from webhook.cli.printing import print_document, print_table
+from webhook.cli.printing import console, print_document, print_table
 
 
 class Point(msgspec.Struct, rename="camel"):
@@ -37,6 +38,19 @@ def test_a_table_is_folded_but_for_its_ids_where_its_reader_says_how_wide_it_is(
     assert max(map(len, printed)) == 40
     assert printed[1].startswith("f-01621f66a5b1e736  word")
     assert {line[:18] for line in printed[2:]} == {" " * 18}
+
+
+@pytest.mark.parametrize(
+    "hostile", ["\x1b[31mred", "\x1b]0;title\x07", "back\x08", "\x9b2J", "turned \u202e round"]
+)
+def test_what_others_wrote_cannot_steer_the_terminal(
+    hostile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_table(("NAME", "MESSAGE"), [("a", hostile)])
+    console().print(f"[bold]{hostile}[/]", Text(hostile))
+    printed = capsys.readouterr().out
+    assert all(character.isprintable() for character in printed.replace("\n", ""))
+    assert hostile.strip("\x07\x08")[-2:] in printed
 
 
 def test_a_table_for_a_program_has_no_colour_and_folds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
