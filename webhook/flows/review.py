@@ -162,16 +162,16 @@ class _Versions:
 
     newest: "dict[str, Rollout]"
     """The newest rollout of each version, by digest."""
-    current: frozenset[str]
-    """Digests of those that no newer version took the place of: of each policy the newest, and the stable ones."""
+    current: "dict[str, str]"
+    """Those that no newer version took the place of, of each policy the newest and the stable one: policy by digest."""
 
     @staticmethod
     async def read(store: Store) -> "_Versions":
         rollouts = await store.rollouts()
         latest = {rollout.policy: rollout.candidate for rollout in reversed(rollouts)}
-        stables = (await store.stables()).values()
-        current = {*latest.values(), *(digest for digest in stables if digest is not None)}
-        return _Versions(dict(newest_by_version(rollouts)), frozenset(current))
+        pairs = (*latest.items(), *(await store.stables()).items())
+        current = {digest: policy for policy, digest in pairs if digest is not None}
+        return _Versions(dict(newest_by_version(rollouts)), current)
 
     def view(self, finding: Finding) -> FindingView:
         return view_finding(finding, self.newest.get(finding.version))
@@ -182,7 +182,6 @@ async def _queries(
 ) -> list[FindingQuery]:
     """Translate a selector; one query for each version that is asked for."""
     base = FindingQuery(
-        policy=selector.policy,
         rule=selector.rule,
         namespace=selector.namespace,
         owner=selector.owner,
@@ -196,8 +195,10 @@ async def _queries(
         found = await find_version(operator, selector.policy, selector.version)
         return [replace(base, version=found.digest)]
     if everything:
-        return [base]
-    return [replace(base, version=digest) for digest in sorted(versions.current)]
+        return [replace(base, policy=selector.policy)]
+    # A version is of one policy: asking for that as well would cost a look at every finding.
+    wanted = (digest for digest, policy in versions.current.items() if selector.policy in (None, policy))
+    return [replace(base, version=digest) for digest in sorted(wanted)]
 
 
 async def _page(store: Store, queries: Sequence[FindingQuery], offset: int, limit: int) -> Sequence[Finding]:

@@ -125,10 +125,11 @@ def _where(query: FindingQuery) -> tuple[str, tuple[Any, ...]]:
         "rule = ?": query.rule,
         "namespace = ?": query.namespace,
         "owner = ?": query.owner,
-        "disputed = ?": query.disputed,
     }
     asked = {condition: value for condition, value in wanted.items() if value is not None}
     conditions = list(asked)
+    if query.disputed is not None:  # by the place in the queue, which has an index
+        conditions.append("urgency = 2" if query.disputed else "urgency < 2")
     if query.awaits_review is not None:
         conditions.append("urgency > 0" if query.awaits_review else "urgency = 0")
     return ("WHERE " + " AND ".join(conditions) if conditions else ""), tuple(asked.values())
