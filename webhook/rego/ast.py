@@ -70,15 +70,18 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 def children(node: Node) -> Iterator[Node]:
     """Yield the nodes directly below a node, in source order."""
     for name in node.__struct_fields__:
-        if name != "location":
-            yield from _nodes_in(getattr(node, name))
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            yield value
+        elif type(value) is tuple:
+            yield from _nodes_in(value)
 
 
-def _nodes_in(value: object) -> Iterator[Node]:
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
+def _nodes_in(items: tuple[object, ...]) -> Iterator[Node]:
+    for item in items:
+        if isinstance(item, Node):
+            yield item
+        elif type(item) is tuple:
             yield from _nodes_in(item)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from webhook.rego.ast import Body, Call, Every, Expr, Node, Ref, children
+from webhook.rego.ast import Body, Call, Every, Expr, Node, Ref, Var, children
 from webhook.rego.resolve.shapes import SCALARS, Clause, is_data, operator_name
 
 
@@ -49,7 +49,7 @@ class Usage:
             self._node(replacement.value)
 
     def _node(self, node: Node) -> None:
-        if type(node) in SCALARS:
+        if type(node) is Var or type(node) in SCALARS:
             return
         if isinstance(node, Expr):
             self._statement(node)
