@@ -27,6 +27,11 @@ _INTEGER_DIGITS = 4_200
 _DECIMAL = Context(prec=22, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _WHOLE = Context(prec=_INTEGER_DIGITS, rounding=ROUND_DOWN, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _HALF = Decimal("0.5")
+_MANTISSA_BITS = 64
+_SHORT = Context(prec=12, rounding=ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX)
+_ROUNDING = Decimal(2) ** -52
+_ROUNDED_LENGTH = 17
+"""Doubles that take so much text have all the digits that fit: they are most likely rounded."""
 
 
 def is_number(value: Any) -> bool:
@@ -54,7 +59,7 @@ def decimal_of(number: float) -> Decimal:
 
 
 def number_of(result: Decimal) -> int | float:
-    """Give a computed decimal as an integer when it is one, else as a double.
+    """Give a computed decimal as an integer when a 64-bit mantissa makes it one, else as a double.
 
     Raises:
         LimitError: it is too large for either.
@@ -64,8 +69,25 @@ def number_of(result: Decimal) -> int | float:
         raise LimitError("a number has more digits than the limit")
     if result == result.to_integral_value(context=_WHOLE):
         return int(result)
-    nearest = float(result)
-    return int(nearest) if nearest.is_integer() else nearest
+    whole = int(result)
+    spare_bits = _MANTISSA_BITS - whole.bit_length()
+    scale = 1 << abs(spare_bits)
+    if spare_bits <= 0:
+        return int(_WHOLE.divide(result, scale).to_integral_value(ROUND_HALF_EVEN, context=_WHOLE)) * scale
+    scaled = int(_WHOLE.multiply(result, scale).to_integral_value(ROUND_HALF_EVEN, context=_WHOLE))
+    return float(result) if scaled % scale else scaled // scale
+
+
+def _computed(result: Decimal, left: float, right: float) -> int | float:
+    """Give a result as a number; one that a rounded operand keeps just off a short number is the short number.
+
+    OPA's numbers keep a few digits more than doubles, so that there 10 / 3 * 3 is 10.
+    """
+    if any(type(number) is float and len(repr(number)) >= _ROUNDED_LENGTH for number in (left, right)):
+        short = _SHORT.plus(result)
+        if abs(short - result) <= abs(result) * _ROUNDING:
+            return number_of(short)
+    return number_of(result)
 
 
 def bounded(result: int) -> int:
@@ -85,7 +107,7 @@ def plus(left: Any, right: Any) -> int | float:
     if type(left) is int and type(right) is int:
         return bounded(left + right)
     check_numbers(left, right)
-    return number_of(_DECIMAL.add(decimal_of(left), decimal_of(right)))
+    return _computed(_DECIMAL.add(decimal_of(left), decimal_of(right)), left, right)
 
 
 def minus(left: Any, right: Any) -> Any:
@@ -95,7 +117,7 @@ def minus(left: Any, right: Any) -> Any:
     if type(left) is RegoSet and type(right) is RegoSet:
         return difference(left, right)
     if is_number(left) and is_number(right):
-        return number_of(_DECIMAL.subtract(decimal_of(left), decimal_of(right)))
+        return _computed(_DECIMAL.subtract(decimal_of(left), decimal_of(right)), left, right)
     if not is_number(left) and type(left) is not RegoSet:
         raise wrong_type(1, left, "number", "set")
     raise wrong_type(2, right, "set" if is_number(right) else "number")
@@ -106,7 +128,7 @@ def multiply(left: Any, right: Any) -> int | float:
     if type(left) is int and type(right) is int:
         return bounded(left * right)
     check_numbers(left, right)
-    return number_of(_DECIMAL.multiply(decimal_of(left), decimal_of(right)))
+    return _computed(_DECIMAL.multiply(decimal_of(left), decimal_of(right)), left, right)
 
 
 def divide(left: Any, right: Any) -> int | float:
@@ -116,7 +138,7 @@ def divide(left: Any, right: Any) -> int | float:
         raise BuiltinError("divide by zero")
     if type(left) is int and type(right) is int and left % right == 0:
         return left // right
-    return number_of(_DECIMAL.divide(decimal_of(left), decimal_of(right)))
+    return _computed(_DECIMAL.divide(decimal_of(left), decimal_of(right)), left, right)
 
 
 def remainder(left: Any, right: Any) -> int:

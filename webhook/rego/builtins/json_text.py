@@ -1,6 +1,7 @@
 """JSON text: `json.marshal`, `json.unmarshal` and their kin, written as Go's encoder writes it."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +18,10 @@ from webhook.rego.builtins.failures import (
 from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING, ObjectOf
 from webhook.rego.values import format_value, ordered_items, to_json, type_name
 
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _ESCAPES = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )
@@ -83,11 +88,16 @@ def read_json(text: str) -> Any:
 
     """
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(_without_lone_surrogates(text) if "\\u" in text else text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise BuiltinError(str(error)) from error
     except RecursionError as error:
         raise BuiltinError("exceeded max depth") from error
+
+
+def _without_lone_surrogates(text: str) -> str:
+    """Give JSON text with the replacement character for every escaped half of a pair that stands alone, as in Go."""
+    return _ESCAPE.sub(lambda found: r"\ufffd" if found["lone"] else found[0], text)
 
 
 def is_valid(text: Any) -> bool:

@@ -138,13 +138,27 @@ def merge(addresses: Any) -> RegoSet:
     """Give the fewest networks that cover the same addresses; an IPv4 address stands for its classful network."""
     if type(addresses) is not list and type(addresses) is not RegoSet:
         raise BuiltinError("operand must be an array")
-    networks = [_mergeable(address) for address in addresses]
+    given = [(address, _mergeable(address)) for address in addresses]
     result = RegoSet()
     for version in (4, 6):
-        same = [network for network in networks if network.version == version]
-        for network in ipaddress.collapse_addresses(same):  # type: ignore[type-var]  # all of one version
-            result.add(str(network))
+        same = [network for _, network in given if network.version == version]
+        collapsed = list(ipaddress.collapse_addresses(same))  # type: ignore[type-var]  # all of one version
+        firsts = {int(network.network_address) for network in collapsed}
+        lasts = {int(network.broadcast_address) for network in collapsed}
+        for network in collapsed:
+            parts = [address for address, part in given if part == network]
+            touches = (
+                int(network.broadcast_address) + 1 in firsts or int(network.network_address) - 1 in lasts
+            )
+            # As in OPA, an address that merges with nothing and touches nothing keeps its host bits.
+            alone = len(parts) == 1 and "/" not in parts[0] and not touches and not _holds_more(network, same)
+            result.add(f"{parts[0]}/{network.prefixlen}" if alone else str(network))
     return result
+
+
+def _holds_more(network: Network, given: list[Network]) -> bool:
+    """Whether another network lies within this one."""
+    return any(other != network and other.subnet_of(network) for other in given)  # type: ignore[arg-type]  # of one version
 
 
 def _mergeable(value: Any) -> Network:

@@ -1,11 +1,12 @@
 """The types of values: `is_*`, `type_name`, `to_number` and the old casts."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
 
 from webhook.rego.builtins.declaration import Builtin, declare
-from webhook.rego.builtins.failures import BuiltinError, wrong_type
+from webhook.rego.builtins.failures import BuiltinError, LimitError, wrong_type
 from webhook.rego.builtins.signatures import (
     ANY,
     ARRAY,
@@ -73,10 +74,12 @@ def to_number(value: Any) -> int | float:
         raise wrong_type(1, value, "valid number string")
     if _NUMBER_TEXT.fullmatch(value) is None:
         raise BuiltinError(f'strconv.ParseFloat: parsing "{value}": invalid syntax')
+    if math.isinf(float(value)):
+        raise BuiltinError(f'strconv.ParseFloat: parsing "{value}": value out of range')
     try:
         return parse_number(value)
     except ValueError as error:
-        raise BuiltinError(f'strconv.ParseFloat: parsing "{value}": value out of range') from error
+        raise LimitError("a number has more digits than the limit") from error
 
 
 def cast_array(value: Any) -> list[Any]:

@@ -5,9 +5,11 @@ What is read is a JSON document: keys become text. Aliases are followed only as 
 
 import re
 from collections.abc import Hashable
+from functools import cmp_to_key
 from typing import Any
 
 import yaml
+from yaml.emitter import ScalarAnalysis
 
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
@@ -24,6 +26,9 @@ from webhook.rego.values import to_json
 
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
 _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
+_FORBIDDEN = re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_DIGITS = re.compile("[0-9]+")
+_DIGITS_BEFORE = re.compile("[0-9]+$")
 _BOOLEAN = re.compile(f"^(?:{'|'.join(sorted(_FALSE | _TRUE))})$")
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _INTEGER = re.compile(r"^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
@@ -147,11 +152,39 @@ class _Dumper(yaml.SafeDumper):
         for start, choices in _Loader.yaml_implicit_resolvers.items()
     }
 
+    def analyze_scalar(self, scalar: str) -> ScalarAnalysis:
+        """Let characters beyond the first plane be escaped."""
+        found: ScalarAnalysis = super().analyze_scalar(scalar)
+        if any(character > "\uffff" for character in scalar):
+            return ScalarAnalysis(
+                scalar=scalar,
+                empty=False,
+                multiline=found.multiline,
+                allow_flow_plain=False,
+                allow_block_plain=False,
+                allow_single_quoted=False,
+                allow_double_quoted=True,
+                allow_block=False,
+            )
+        return found
+
+    def check_simple_key(self) -> bool:
+        """Let the empty text be a key like any other."""
+        is_empty = isinstance(self.event, yaml.ScalarEvent) and not self.event.value
+        return is_empty or bool(super().check_simple_key())
+
+    def mapping(self, data: dict[str, Any]) -> yaml.MappingNode:
+        order = cmp_to_key(_compare_keys)
+        pairs = sorted(data.items(), key=lambda pair: order(pair[0]))
+        return self.represent_mapping("tag:yaml.org,2002:map", pairs)
+
     def ignore_aliases(self, data: Any) -> bool:
         del data
         return True
 
     def text(self, data: str) -> yaml.ScalarNode:
+        if _FORBIDDEN.search(data):
+            raise BuiltinError("yaml: control characters are not allowed")
         style = None
         if _UNSAFE_BREAK.search(data):
             style = '"'
@@ -174,6 +207,31 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar(f"tag:yaml.org,2002:{kind}", text)
 
 
+def _digits_at(text: str, start: int) -> str:
+    found = _DIGITS.match(text, start)
+    return found[0] if found is not None else ""
+
+
+def _compare_keys(one: str, other: str) -> int:
+    """Order keys as Go's library does: letters behind everything else, runs of digits by their number."""
+    start = next(
+        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    a, b = one[start : start + 1], other[start : start + 1]
+    if not a or not b or (a.isalpha() and b.isalpha()):
+        return (a > b) - (a < b)
+    if a.isalpha() or b.isalpha():
+        return 1 if a.isalpha() else -1
+    shared = _DIGITS_BEFORE.search(one[:start]) if "0" in (a, b) else None
+    prefix = "1" if shared is not None and shared[0].strip("0") else ""
+    digits, others = _digits_at(one, start), _digits_at(other, start)
+    left = (int(prefix + digits or "0"), len(digits), a)
+    right = (int(prefix + others or "0"), len(others), b)
+    return (left > right) - (left < right)
+
+
+_Dumper.add_representer(dict, _Dumper.mapping)
 _Dumper.add_representer(str, _Dumper.text)
 _Dumper.add_representer(int, _Dumper.number)
 _Dumper.add_representer(float, _Dumper.number)

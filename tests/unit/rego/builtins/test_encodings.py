@@ -183,9 +183,44 @@ def test_octets_that_are_no_text_are_replaced_one_by_one() -> None:
     assert call("urlquery.decode", "a+%e2%82b%C3%A9") == "a \ufffd\ufffdbé"
 
 
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"a10": 1, "a9": 2, "a": 3, "B": 4, "_": 5}, "_: 5\nB: 4\na: 3\na9: 2\na10: 1\n"),
+        ({"x001": 1, "x01": 2, "x1": 3, "x100": 4, "x10": 5}, "x1: 3\nx01: 2\nx001: 1\nx10: 5\nx100: 4\n"),
+        ({"": 1, "a.b": 2, "ab": 3, "a b": 4}, '"": 1\na b: 4\na.b: 2\nab: 3\n'),
+        ("😀", '"\\U0001F600"\n'),
+    ],
+)
+def test_yaml_is_written_as_gos_library_writes_it(document: Any, expected: str) -> None:
+    assert call("yaml.marshal", document) == expected
+
+
+@pytest.mark.parametrize("text", ["\x7f", "a\x80b", "\uffff"])
+def test_yaml_holds_no_control_characters(text: str) -> None:
+    message = "eval_builtin_error: yaml: control characters are not allowed"
+
+    assert failure("yaml.marshal", [text]) == failure("yaml.marshal", {text: 1}) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r'"\ud800"', "\ufffd"),
+        (r'["a\udc00b", "\ud83d\ude00", "\uD800A"]', ["a\ufffdb", "😀", "\ufffdA"]),
+        (r'"\\ud800"', r"\ud800"),
+    ],
+)
+def test_halves_of_surrogate_pairs_in_json_are_replaced(text: str, expected: Any) -> None:
+    assert call("json.unmarshal", text) == expected
+    assert call("json.is_valid", text)
+
+
+REFUSED = "".join(map(chr, range(0x7F, 0xA0))) + "\ufffe\uffff"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=REFUSED), max_size=8)
 WITHOUT_DOUBLES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
 

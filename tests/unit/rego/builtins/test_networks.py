@@ -40,7 +40,13 @@ from webhook.rego.values import RegoSet
             RegoSet([[0, "10.1.1.1"]]),
         ),
         ("net.cidr_merge", (["192.0.2.0/25", "192.0.2.128/25", "192.0.2.7/32"],), RegoSet(["192.0.2.0/24"])),
-        ("net.cidr_merge", (["10.1.2.3"],), RegoSet(["10.0.0.0/8"])),
+        ("net.cidr_merge", (["10.1.2.3"],), RegoSet(["10.1.2.3/8"])),
+        ("net.cidr_merge", (["10.1.2.3", "10.9.0.0/16"],), RegoSet(["10.0.0.0/8"])),
+        (
+            "net.cidr_merge",
+            (["192.168.1.7", "192.168.2.9"],),
+            RegoSet(["192.168.1.0/24", "192.168.2.0/24"]),
+        ),
     ],
 )
 def test_networks_are_compared_and_merged(name: str, arguments: tuple[Any, ...], expected: Any) -> None:
