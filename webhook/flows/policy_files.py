@@ -5,6 +5,7 @@ document at the path of their folder; a file named by itself goes to the root, o
 (`users.admins:list.json`). Must not know what the files are loaded for.
 """
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from typing import Any, Final
 
 from webhook.ports.source import SourceError
 from webhook.rego.ast import Module, Source
-from webhook.rego.builtins.failures import BuiltinError
+from webhook.rego.builtins.failures import BuiltinError, LimitError
 from webhook.rego.builtins.json_text import read_json
-from webhook.rego.builtins.yaml_text import unmarshal as read_yaml
+from webhook.rego.builtins.yaml_text import read_yaml
 from webhook.rego.errors import CompileError, Diagnostic
 from webhook.rego.parser import VersionChoice, parse_module
 
@@ -127,10 +128,28 @@ def _document(path: Path) -> Any:
     content = _read(path)
     try:
         text = content.decode("utf-8-sig")
-        return read_yaml(text) if path.suffix in _YAML_SUFFIXES else read_json(text)
-    except (BuiltinError, ValueError, RecursionError) as error:
-        kind = "YAML" if path.suffix in _YAML_SUFFIXES else "JSON"
-        raise SourceError(f"{path}: not a {kind} document: {error}") from error
+        if path.suffix in _YAML_SUFFIXES:
+            return read_yaml(text, _take_any_time)
+        return read_json(text)
+    except (BuiltinError, LimitError, ValueError, RecursionError) as error:
+        if path.suffix in _YAML_SUFFIXES:
+            raise SourceError(f"{path}: not a YAML document: {error}") from error
+        raise SourceError(f"{path}{_place_in_json(content)}: not a JSON document: {error}") from error
+
+
+def _take_any_time() -> None:
+    """Stop nothing: the files are the user's own, and limited in size."""
+
+
+def _place_in_json(content: bytes) -> str:
+    """Give `:row:column` of where JSON text goes wrong; nothing when it is not known."""
+    try:
+        json.loads(content)
+    except json.JSONDecodeError as error:
+        return f":{error.lineno}:{error.colno}"
+    except (ValueError, RecursionError):
+        pass
+    return ""
 
 
 def _nested(folder: Sequence[str], document: Any) -> Any:

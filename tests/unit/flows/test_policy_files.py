@@ -60,7 +60,7 @@ def test_a_module_named_twice_is_loaded_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"data.json": "{"}, "data.json: not a JSON document"),
+        ({"data.json": "{"}, "data.json:1:2: not a JSON document"),
         ({"data.yaml": "a: b: c"}, "data.yaml: not a YAML document"),
         ({"data.json": "[1]"}, "the document at data must be an object"),
         ({"data.json": '{"a": 1}', "data.yaml": "a: 2"}, r"data\.a is already given by .*data\.json"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from webhook.rego.builtins.arithmetic import is_number, multiply, plus
+from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import wrong_element, wrong_type
 from webhook.rego.builtins.signatures import (
@@ -22,6 +23,8 @@ from webhook.rego.builtins.signatures import (
 from webhook.rego.values import UNDEFINED, RegoSet, compare, ordered
 
 _COUNTED = frozenset((list, dict, str, RegoSet))
+_STEPS_BETWEEN_CHECKS = 200
+"""Numbers added or multiplied between two looks at the clock: they may have thousands of digits."""
 _order = functools.cmp_to_key(compare)
 
 
@@ -32,19 +35,23 @@ def count(collection: Any) -> int:
     raise wrong_type(1, collection, "array", "object", "set", "string")
 
 
-def total(collection: Any) -> int | float:
+def total(context: EvaluationContext, collection: Any) -> int | float:
     """Add up numbers; nothing adds up to 0."""
-    return _fold(collection, plus, 0)
+    return _fold(context, collection, plus, 0)
 
 
-def product(collection: Any) -> int | float:
+def product(context: EvaluationContext, collection: Any) -> int | float:
     """Multiply numbers; the product of nothing is 1."""
-    return _fold(collection, multiply, 1)
+    return _fold(context, collection, multiply, 1)
 
 
-def _fold(collection: Any, step: Callable[[Any, Any], int | float], start: int) -> int | float:
+def _fold(
+    context: EvaluationContext, collection: Any, step: Callable[[Any, Any], int | float], start: int
+) -> int | float:
     result: int | float = start
-    for element in _elements(collection):
+    for index, element in enumerate(_elements(collection)):
+        if index % _STEPS_BETWEEN_CHECKS == _STEPS_BETWEEN_CHECKS - 1:
+            context.check()
         if not is_number(element):
             raise wrong_element(1, collection, element, "number")
         result = step(result, element)
@@ -101,8 +108,8 @@ _NUMBERS = OneOf((SetOf(NUMBER), ArrayOf(NUMBER)))
 
 BUILTINS: tuple[Builtin, ...] = (
     declare("count", {"collection": OneOf((SET, ARRAY, OBJECT, STRING))}, {"n": NUMBER}, count),
-    declare("sum", {"collection": _NUMBERS}, {"n": NUMBER}, total),
-    declare("product", {"collection": _NUMBERS}, {"n": NUMBER}, product),
+    declare("sum", {"collection": _NUMBERS}, {"n": NUMBER}, total, needs_context=True),
+    declare("product", {"collection": _NUMBERS}, {"n": NUMBER}, product, needs_context=True),
     declare("max", {"collection": _ELEMENTS}, {"n": ANY}, maximum),
     declare("min", {"collection": _ELEMENTS}, {"n": ANY}, minimum),
     declare("sort", {"collection": _ELEMENTS}, {"n": ARRAY}, sort),

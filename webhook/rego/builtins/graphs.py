@@ -9,7 +9,7 @@ from webhook.rego.builtins.signatures import ANY, ARRAY, SET, ArrayOf, ObjectOf,
 from webhook.rego.values import RegoObject, RegoSet, key_of, scan
 
 _ANSWERS_BETWEEN_CHECKS = 1_000
-"""Values that `walk` lists between two looks at the clock."""
+"""Values that `walk` lists, or vertices that are reached, between two looks at the clock."""
 
 
 def walk(context: EvaluationContext, document: Any) -> list[list[Any]]:
@@ -27,7 +27,7 @@ def walk(context: EvaluationContext, document: Any) -> list[list[Any]]:
     return answers
 
 
-def reachable(graph: Any, initial: Any) -> RegoSet:
+def reachable(context: EvaluationContext, graph: Any, initial: Any) -> RegoSet:
     """Give the vertices of a graph, an object from vertex to neighbours, that can be reached from the initial ones."""
     _check(graph, initial)
     found: dict[Any, Any] = {}
@@ -37,6 +37,8 @@ def reachable(graph: Any, initial: Any) -> RegoSet:
         if key in found or key not in graph:
             continue
         found[key] = vertex
+        if len(found) % _ANSWERS_BETWEEN_CHECKS == 0:
+            context.check()
         pending.extend((key_of(neighbour), neighbour) for neighbour in _vertices(graph[key]))
     return RegoSet(found.values())
 
@@ -122,6 +124,6 @@ BUILTINS: tuple[Builtin, ...] = (
     declare(
         "walk", {"x": ANY}, {"output": ArrayOf(None, (ARRAY, ANY))}, walk, needs_context=True, relation=True
     ),
-    declare("graph.reachable", _ARGUMENTS, {"output": SET}, reachable),
+    declare("graph.reachable", _ARGUMENTS, {"output": SET}, reachable, needs_context=True),
     declare("graph.reachable_paths", _ARGUMENTS, {"output": SetOf(ARRAY)}, reachable_paths),
 )

@@ -4,13 +4,14 @@ What is read is a JSON document: keys become text. Aliases are followed only as 
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import cmp_to_key
 from typing import Any
 
 import yaml
 from yaml.emitter import ScalarAnalysis
 
+from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
     MAX_ITEMS,
@@ -39,6 +40,8 @@ _UNSAFE_BREAK = re.compile("[\r\x85\u2028\u2029]")
 """Line breaks that a reader would turn into plain ones."""
 _MAX_LENGTH = 1024 * 1024
 _MAX_DEPTH = 300
+_NODES_BETWEEN_CHECKS = 500
+"""Values of one collection that are read between two looks at the clock."""
 _MAX_DIGITS = 4000
 _LEAST_INTEGER = -(1 << 63)
 _GREATEST_INTEGER = (1 << 64) - 1
@@ -79,6 +82,10 @@ class _Loader(_Base):  # type: ignore[misc]  # chosen above
 
     yaml_implicit_resolvers = _resolvers()
 
+    def __init__(self, text: str, check: Callable[[], None]) -> None:
+        super().__init__(text)
+        self.check = check
+
     def boolean(self, node: yaml.ScalarNode) -> bool:
         return self.construct_scalar(node) in _TRUE
 
@@ -106,13 +113,20 @@ class _Loader(_Base):  # type: ignore[misc]  # chosen above
     def mapping(self, node: yaml.MappingNode) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
         pairs: dict[Hashable, Any] = {}
-        for key_node, value_node in node.value:
+        for index, (key_node, value_node) in enumerate(node.value):
+            if index % _NODES_BETWEEN_CHECKS == 0:
+                self.check()
             key = _key(self.construct_object(key_node, deep=True))
             pairs[key] = self.construct_object(value_node, deep=True)
         return pairs
 
     def sequence(self, node: yaml.SequenceNode) -> list[Any]:
-        return [self.construct_object(child, deep=True) for child in node.value]
+        items = []
+        for index, child in enumerate(node.value):
+            if index % _NODES_BETWEEN_CHECKS == 0:
+                self.check()
+            items.append(self.construct_object(child, deep=True))
+        return items
 
     def untyped(self, node: yaml.Node) -> Any:
         """Read a node whose tag is not known: a scalar is text."""
@@ -248,15 +262,27 @@ def marshal(value: Any) -> str:
     return text
 
 
-def unmarshal(text: Any) -> Any:
+def unmarshal(context: EvaluationContext, text: Any) -> Any:
     """Read YAML as a JSON document."""
     if type(text) is not str:
         wrong_strings(text)
+    return read_yaml(text, context.check)
+
+
+def read_yaml(text: str, check: Callable[[], None]) -> Any:
+    """Read YAML text as a JSON document; `check` is called now and then, to stop what takes too long.
+
+    Raises:
+        BuiltinError: it is no YAML.
+        LimitError: it is too long.
+
+    """
     if len(text) > _MAX_LENGTH:
         raise LimitError(f"yaml.unmarshal: text of {len(text)} characters is over the limit of {_MAX_LENGTH}")
     try:
-        _check_depth(text)
-        document = next(yaml.load_all(text, Loader=_Loader), None)
+        _check_depth(text, check)
+        loader = _Loader(text, check)
+        document = loader.get_data() if loader.check_data() else None
     except RecursionError as error:
         raise BuiltinError("yaml: exceeded max depth") from error
     except yaml.MarkedYAMLError as error:
@@ -268,7 +294,7 @@ def unmarshal(text: Any) -> Any:
     return document
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(text: str, check: Callable[[], None]) -> None:
     """Refuse text that is nested so deeply that building a document would overflow the stack.
 
     Raises:
@@ -276,7 +302,9 @@ def _check_depth(text: str) -> None:
 
     """
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for index, event in enumerate(yaml.parse(text, Loader=_Base)):
+        if index % _NODES_BETWEEN_CHECKS == 0:
+            check()
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _MAX_DEPTH:
@@ -303,12 +331,12 @@ def _count_items(document: Any, counted: dict[int, int]) -> int:
     return counted[id(document)]
 
 
-def is_valid(text: Any) -> bool:
+def is_valid(context: EvaluationContext, text: Any) -> bool:
     """Say whether a value is YAML text."""
     if type(text) is not str:
         return False
     try:
-        unmarshal(text)
+        read_yaml(text, context.check)
     except BuiltinError:
         return False
     return True
@@ -316,6 +344,6 @@ def is_valid(text: Any) -> bool:
 
 BUILTINS: tuple[Builtin, ...] = (
     declare("yaml.marshal", {"x": ANY}, {"y": STRING}, marshal),
-    declare("yaml.unmarshal", {"x": STRING}, {"y": ANY}, unmarshal),
-    declare("yaml.is_valid", {"x": STRING}, {"result": BOOLEAN}, is_valid),
+    declare("yaml.unmarshal", {"x": STRING}, {"y": ANY}, unmarshal, needs_context=True),
+    declare("yaml.is_valid", {"x": STRING}, {"result": BOOLEAN}, is_valid, needs_context=True),
 )

@@ -334,3 +334,20 @@ def test_membership_of_what_doubles_forty_times_is_told_at_once() -> None:
     assert not call("internal.member_2", one, {"a": other["k"]})
     assert call("internal.member_2", True, [True])
     assert not call("internal.member_2", True, [1])
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("product", ([1.5] * 100_000,)),
+        ("sum", ([1.5] * 100_000,)),
+        ("graph.reachable", ({str(index): [str(index + 1)] for index in range(10_000)}, ["0"])),
+        ("yaml.unmarshal", ("- a: b\n" * 10_000,)),
+        ("yaml.is_valid", ("- a: b\n" * 10_000,)),
+    ],
+)
+def test_long_work_stops_when_the_deadline_has_passed(name: str, arguments: tuple[Any, ...]) -> None:
+    context = EvaluationContext(0)
+    context.check = Budget(deadline_ns=1).check
+    with pytest.raises(EvaluationError, match="passed its deadline"):
+        call(name, *arguments, context=context)
