@@ -1,5 +1,6 @@
 """The compiled evaluator: Rego turned into Python, evaluated in process on the decoded document."""
 
+import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -21,6 +22,7 @@ RULES = {Purpose.VALIDATE: ("deny", "warn", "violation"), Purpose.MUTATE: ("patc
 
 _NOTHING = Evaluation()
 _WARM_UP_STEPS = 10_000
+_WARM_UP_NS = 1_000_000_000
 
 
 class CompiledEvaluator:
@@ -83,8 +85,9 @@ def _warm(version: PolicyVersion, program: Program) -> None:
         PolicySyntaxError: the compiled code is broken; better found here than by a request.
 
     """
+    budget = Budget(_WARM_UP_STEPS, time.monotonic_ns() + _WARM_UP_NS)
     try:
-        program.evaluate({"request": {}, "parameters": version.parameters}, budget=Budget(_WARM_UP_STEPS))
+        program.evaluate({"request": {}, "parameters": version.parameters}, budget=budget)
     except EvaluationError as error:
         if error.code == INTERNAL:
             raise PolicySyntaxError(f"{version.path}: cannot be evaluated: {error}") from error

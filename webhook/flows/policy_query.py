@@ -23,6 +23,8 @@ from webhook.rego.program import Program
 from webhook.rego.resolve.resolution import Options
 from webhook.rego.values import Value
 
+RESULT: Final = "result"
+"""Key of the document in the results of a plan."""
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -105,6 +107,8 @@ def answer_entry_point(
 ) -> list[Solution]:
     """Give the document of an entry point, such as `data.authz.allow`, of a plan bundle.
 
+    The plan of a query gives its variables instead.
+
     Raises:
         CompileError: the bundle has no such entry point.
         EvaluationError: the evaluation failed.
@@ -122,7 +126,13 @@ def answer_entry_point(
         bundle.policy, (), data=bundle.data, strict_builtin_errors=options.strict_builtin_errors
     )
     results = _run(program, plan, input_document, options, clock, print_sink)
-    return [Solution((ExpressionValue(query, place, result["result"]),), {}) for result in results]
+    return [
+        Solution((ExpressionValue(query, place, result[RESULT]),), {})
+        if RESULT in result
+        # The plan of a query, not of a document: its results are the variables.
+        else Solution((ExpressionValue(query, place, True),), result)
+        for result in results
+    ]
 
 
 def _run(

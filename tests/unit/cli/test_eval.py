@@ -155,9 +155,10 @@ def test_print_goes_to_standard_error(policy: Path) -> None:
     assert json.loads(result.stdout)["result"][0]["expressions"][0]["value"] is True
 
 
-def test_a_plan_bundle_answers_its_entry_points(tmp_path: Path) -> None:
+def write_plan_bundle(path: Path, key: str) -> None:
+    """Write a bundle whose plan `a/x` gives `input.x` under a key."""
     plan = {
-        "static": {"strings": [{"value": "result"}, {"value": "x"}], "builtin_funcs": [], "files": []},
+        "static": {"strings": [{"value": key}, {"value": "x"}], "builtin_funcs": [], "files": []},
         "plans": {
             "plans": [
                 {
@@ -191,18 +192,32 @@ def test_a_plan_bundle_answers_its_entry_points(tmp_path: Path) -> None:
         },
         "funcs": {"funcs": []},
     }
-    path = tmp_path / "bundle.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         content = json.dumps(plan).encode()
         entry = tarfile.TarInfo("/plan.json")
         entry.size = len(content)
         archive.addfile(entry, io.BytesIO(content))
 
+
+def test_a_plan_bundle_answers_its_entry_points(tmp_path: Path) -> None:
+    path = tmp_path / "bundle.tar.gz"
+    write_plan_bundle(path, "result")
+
     known = run("data.a.x", "-b", path, "--stdin-input", "-f", "raw", stdin='{"x": "y"}')
     unknown = run("data.a.y", "-b", path)
 
     assert known.stdout == "y\n", known.output
     assert unknown.exit_code == 2
+
+
+def test_the_plan_of_a_query_gives_its_variables(tmp_path: Path) -> None:
+    path = tmp_path / "bundle.tar.gz"
+    write_plan_bundle(path, "v")
+
+    answer = run("data.a.x", "-b", path, "--stdin-input", stdin='{"x": "y"}')
+
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["result"][0]["bindings"] == {"v": "y"}
 
 
 @pytest.mark.parametrize(

@@ -176,3 +176,11 @@ async def test_an_answer_nested_too_deeply_to_be_written_is_a_failure() -> None:
     )
     assert evaluation.failure is not None
     assert evaluation.failure.code == "eval_internal_error"
+
+
+def test_a_policy_is_loaded_though_its_first_evaluation_would_go_on_and_on() -> None:
+    started = time.process_time()
+    compile_policy(
+        policy("gradate", DOUBLING + "deny contains x if { x := count([1 | walk(p40, _)]) }"), 1000
+    )
+    assert time.process_time() - started < 3
