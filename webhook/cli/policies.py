@@ -82,7 +82,7 @@ def _version_cells(version: VersionView) -> tuple[str, ...]:
     state = "not rolled out" if newest is None else styled_phase(newest.phase)
     if version.stable:
         state = "[green]stable[/]"
-    message = "" if newest is None else escape(newest.message)
+    message = "" if newest is None else escape(newest.message.partition("\n")[0])
     digest = version.digest[:_DIGEST_CHARACTERS]
     return (escape(version.version), digest, format_time(version.first_seen_at), state, message)
 

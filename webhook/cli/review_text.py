@@ -77,7 +77,7 @@ def finding_text(detail: FindingDetail) -> str:
         f"  rule       {escape(finding.rule)}",
         f"  message    {escape(finding.message)}",
         f"  path       {escape(finding.path)}",
-        f"  seen       {finding.count:,} times, {format_time(finding.first_seen_at)} to {format_time(finding.last_seen_at)}",
+        f"  seen       {finding.count:,} time{'' if finding.count == 1 else 's'}, {format_time(finding.first_seen_at)} to {format_time(finding.last_seen_at)}",
     ]
     if detail.time_to_fix is not None:
         lines.append(f"  fixed      after {detail.time_to_fix}")

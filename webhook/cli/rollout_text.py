@@ -49,7 +49,8 @@ def list_rows(rollouts: Sequence[RolloutView], now: datetime) -> Iterator[Sequen
             styled_phase(rollout.phase),
             f"{rollout.step}/{rollout.steps}",
             age(rollout.changed_at, now),
-            escape(rollout.message),
+            # A compiler's error goes on for lines; `explain` shows them.
+            escape(rollout.message.partition("\n")[0]),
             rollout.id,
         )
 

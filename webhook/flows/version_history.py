@@ -143,6 +143,10 @@ def _lines(text: str) -> list[str]:
 
 def _document(version: StoredVersion) -> str:
     tree: dict[str, Any] = msgspec.to_builtins(version.metadata, order="sorted")
+    match = tree.get("metadata", {}).get("match", {})
+    if "operations" in match:
+        # A set, written in the order that the process happened to have it in.
+        match["operations"] = sorted(match["operations"])
     # The modules say the rest; a parameter may come from the settings.
     return msgspec.json.format(msgspec.json.encode(tree), indent=2).decode() + "\n"
 

@@ -312,7 +312,8 @@ def supersede(rollout: Rollout, newer: str, now_ns: int, evidence: Evidence | No
         TransitionRefused: it is over already.
 
     """
-    message = f"version {newer} takes its place"
+    content = "changed content of " if newer == rollout.version else ""
+    message = f"{content}version {newer} takes its place"
     change = _Change(Event.SUPERSEDE, Phase.SUPERSEDED, Reason.NEWER_VERSION, message, evidence)
     return _apply(rollout, change, _by_itself(), now_ns, threshold=NOBODY)
 

@@ -47,6 +47,7 @@ def test_a_finding_is_shown_with_both_answers(reviewed: Shop) -> None:
         "stable     allow (1.0.0)",
         "candidate  deny (1.1.0)",
         "name: DB_PASSWORD",
+        "seen       1 time, ",
         "by maria: it is [not] a secret",
         "false-positive by maria: a placeholder",
     ):

@@ -24,6 +24,15 @@ def test_the_list_says_that_nobody_lets_rollouts_move(shop: Shop) -> None:
     assert shop.run("rollout", "list", "-o", "json").err == told
 
 
+def test_tables_show_the_first_line_of_a_message_and_explain_shows_them_all(shop: Shop) -> None:
+    shop.run("rollout", "abort", POLICY, "--reason", "first\nthen")
+    for words in (("rollout", "list"), ("policies", "history", POLICY)):
+        printed = shop.run(*words).out
+        assert "first" in printed
+        assert "then" not in printed
+    assert "then" in shop.run("rollout", "explain", POLICY).out
+
+
 def test_an_empty_list_says_so(shop: Shop) -> None:
     shop.run("rollout", "abort", POLICY)
     assert shop.run("rollout", "list", "--active").out == "nothing is being rolled out\n"

@@ -75,6 +75,15 @@ def test_parameters_are_part_of_the_difference() -> None:
     assert '+    "x": 2' in text
 
 
+def test_the_order_of_operations_is_no_difference() -> None:
+    one, other = (
+        replace(OLD, metadata={"metadata": {"match": {"operations": operations}}})
+        for operations in (["UPDATE", "CREATE"], ["CREATE", "UPDATE"])
+    )
+    assert diff_text(one, other) == ""
+    assert "CREATE" in diff_text(None, one)
+
+
 def test_libraries_that_come_and_go_are_shown_whole() -> None:
     more = replace(OLD, sources=(*OLD.sources, ("lib/l.rego", "package lib\n")))
     assert diff_text(OLD, more).splitlines()[:2] == ["--- /dev/null", "+++ lib/l.rego"]

@@ -297,6 +297,8 @@ def test_undoing_a_first_version_leaves_a_policy_that_decides_nothing() -> None:
 
 def test_a_newer_version_or_a_deleted_policy_ends_a_rollout() -> None:
     assert supersede(begun(), "1.2.0", NOW).rollout.message == "version 1.2.0 takes its place"
+    same = supersede(begun(), begun().version, NOW).rollout
+    assert same.message == f"changed content of version {same.version} takes its place"
     withdrawn = withdraw(begun(), NOW).rollout
     assert (withdrawn.phase, withdrawn.reason) == (Phase.SUPERSEDED, Reason.POLICY_DELETED)
 
