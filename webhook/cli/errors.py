@@ -3,6 +3,7 @@
 from webhook.admission.errors import AdmissionError
 from webhook.engines.errors import EngineError
 from webhook.flows.operation_errors import OperationError
+from webhook.flows.probes import InvalidProbe
 from webhook.policy.errors import PolicyError
 from webhook.ports.source import SourceError
 from webhook.ports.store import StoreError
@@ -31,6 +32,7 @@ EXPECTED_ERRORS = (
     AdmissionError,
     CommandError,
     EngineError,
+    InvalidProbe,
     OperationError,
     PolicyError,
     RegoError,

@@ -1,9 +1,10 @@
 """`gradate test`: run the Rego unit tests of policies."""
 
+import asyncio
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from webhook.cli.coverage_reports import coverage_document, coverage_lcov, cover
 from webhook.cli.cross_check import ask_regopy, cross_check_document, cross_check_text
 from webhook.cli.errors import EXPECTED_ERRORS
 from webhook.cli.options import Seconds
+from webhook.cli.probe_results import ask_probes
 from webhook.cli.run_reports import report_documents, report_junit, report_text
 from webhook.compose import SystemClock
 from webhook.flows.policy_files import load_policy_files
@@ -99,7 +101,7 @@ def test(
     cross_check: bool,
     watch: bool,
 ) -> None:
-    """Run the tests among modules: rules whose names begin with `test_`.
+    """Run the tests among modules, rules whose names begin with `test_`, and ask must-deny probes.
 
     PATHs are files and folders; without any, policies and policy-tests. Exits with 0 when every test passes, with 2
     when one does not, and with 1 when files are missing or do not compile.
@@ -125,12 +127,15 @@ def test(
     context.exit(code)
 
 
-def run_once(paths: Iterable[str], options: RunOptions, shown: Presentation) -> int:
+def run_once(paths: Collection[str], options: RunOptions, shown: Presentation) -> int:
     """Run the tests, print the report and give the exit code."""
     clock = SystemClock()
     try:
         files = load_policy_files(paths)
         report = run_policy_tests(files, options, clock)
+        folders = [Path(path) for path in paths if Path(path).is_dir()]
+        probed = asyncio.run(ask_probes(folders, files, options, clock))
+        report = replace(report, results=(*report.results, *probed))
         check = ask_regopy(files, options.version, clock) if shown.cross_check else None
     except EXPECTED_ERRORS as error:
         click.echo(str(error), err=True)

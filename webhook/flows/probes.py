@@ -40,18 +40,42 @@ class InvalidProbe(Exception):  # noqa: N818 - reads as what it is
 class Probe:
     """One object, as the API server would send it when somebody creates it."""
 
-    place: str
-    """File, kind, namespace and name, for people."""
+    path: str
+    """The file."""
+    subject: str
+    """Kind, namespace and name."""
     review: Review
+
+    @property
+    def place(self) -> str:
+        """Say which one it is."""
+        return f"{self.path}: {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """How a version answered one probe."""
+
+    probe: Probe
+    instead: str
+    """What was answered instead of a denial; empty when it was one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
     """How a version answered its probes."""
 
-    denied: int
-    let_through: tuple[str, ...]
-    """The others: which, and what was answered instead."""
+    answers: tuple[ProbeAnswer, ...] = ()
+
+    @property
+    def denied(self) -> int:
+        """Count those that were denied."""
+        return sum(not answer.instead for answer in self.answers)
+
+    @property
+    def let_through(self) -> tuple[str, ...]:
+        """Give the others: which, and what was answered instead."""
+        return tuple(f"{one.probe.place}: {one.instead}" for one in self.answers if one.instead)
 
 
 class Probes:
@@ -76,14 +100,13 @@ class Probes:
         """
         probes = read_probes(await self._source.read(), version.name)
         if not probes:
-            return ProbeReport(0, ())
+            return ProbeReport()
         loaded = LoadedVersion(version, await self._factory.build(version))
         try:
-            answers = [(probe, await self._judge(loaded, probe)) for probe in probes]
+            answers = [ProbeAnswer(probe, await self._judge(loaded, probe)) for probe in probes]
         finally:
             await loaded.evaluator.aclose()
-        let_through = tuple(f"{probe.place}: {answer}" for probe, answer in answers if answer)
-        return ProbeReport(len(probes) - len(let_through), let_through)
+        return ProbeReport(tuple(answers))
 
     async def _judge(self, loaded: LoadedVersion, probe: Probe) -> str:
         """Give what was answered instead of a denial; empty when it was one."""
@@ -145,12 +168,12 @@ def _probe(path: str, found: dict[str, Any]) -> Probe:
         "dryRun": True,
         "object": found,
     }
-    place = f"{path}: {kind} {namespace}/{name}"
+    subject = f"{kind} {namespace}/{name}"
     try:
         body = msgspec.json.encode({"apiVersion": API_VERSION, "kind": KIND, "request": request})
-        return Probe(place, decode_review(body))
+        return Probe(path, subject, decode_review(body))
     except (AdmissionError, TypeError, ValueError) as error:
-        raise InvalidProbe(f"{place}: is no Kubernetes object: {error}") from error
+        raise InvalidProbe(f"{path}: {subject}: is no Kubernetes object: {error}") from error
 
 
 def _plural(kind: str) -> str:

@@ -42,6 +42,38 @@ def test_a_failing_test_exits_with_2_and_says_why(folder: Path) -> None:
     assert "count(a.deny) is 1" in result.output
 
 
+POD = "{apiVersion: v1, kind: Pod, metadata: {name: %s}, spec: {containers: [{image: '%s'}]}}\n"
+
+
+def test_probes_are_asked_beside_the_tests_and_told_as_tests_are(folder: Path) -> None:
+    denies = 'package a\nimport rego.v1\ndeny contains "m" if input.request.object.spec.containers[0].image == "bad"\n'
+    (folder / "a.rego").write_text(denies)
+    (folder / "a_test.rego").unlink()
+    (folder / "a.must-deny.yaml").write_text(POD % ("one", "bad"))
+    result = run(folder)
+    assert result.exit_code == 0, result.output
+    assert "must-deny.a.Pod default/one: PASS" in result.output
+
+    (folder / "a.must-deny.yaml").write_text(POD % ("one", "bad") + "---\n" + POD % ("two", "good"))
+    result = run(folder)
+    assert result.exit_code == 2
+    assert "must-deny.a.Pod default/two: FAIL" in result.output
+    assert "    allow\n" in result.output
+    assert run(folder, "--run", "default/one").exit_code == 0
+
+
+def test_probes_of_a_policy_that_is_not_there_and_of_nothing_are_no_success(folder: Path) -> None:
+    probes = folder / "b.must-deny.yaml"
+    probes.write_text(POD % ("one", "bad"))
+    result = run(folder)
+    assert result.exit_code == 2
+    assert "there is no policy b among these files" in result.output
+    probes.rename(folder / "a.must-deny.yaml").write_text("- nothing")
+    result = run(folder)
+    assert result.exit_code == 1
+    assert "each document is an object" in result.stderr
+
+
 def test_a_skipped_test_exits_with_2_unless_allowed(folder: Path) -> None:
     (folder / "b_test.rego").write_text("package b\nimport rego.v1\ntodo_test_x if false\n")
 
