@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from webhook.flows.operation_errors import InvalidField
+from webhook.flows.operation_errors import InvalidField, UnknownName
 from webhook.flows.operator import Ask, Operator, View, find_finding, find_version, require_policy
 from webhook.flows.review_views import (
     FindingDetail,
@@ -214,7 +214,10 @@ async def _page(store: Store, queries: Sequence[FindingQuery], offset: int, limi
 
 
 async def _judge_named(operator: Operator, ask: JudgeFindings) -> Sequence[Finding]:
-    found = [await find_finding(operator, identity) for identity in dict.fromkeys(ask.ids)]
+    try:
+        found = [await find_finding(operator, identity) for identity in dict.fromkeys(ask.ids)]
+    except UnknownName as error:
+        raise UnknownName(f"{error}; no verdict was given") from error
     if ask.dry_run:
         return found
     return await operator.store.judge([finding.id for finding in found], _judgement(operator, ask))

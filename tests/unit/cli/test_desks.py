@@ -179,7 +179,7 @@ WRONG: dict[str, tuple[type[OperationError], str, Wrong]] = {
     ),
     "an unknown finding": (
         UnknownName,
-        "there is no finding f-x; no verdict was given; `gradate review list --all-versions` lists those there are",
+        "there is no finding 'f-x'; `gradate review list --all-versions` lists those there are; no verdict was given",
         lambda desk: desk.ask(
             table.JUDGE_FINDINGS,
             JudgeFindings(ids=("f-x",), verdict=Verdict.TRUE_POSITIVE, reason="r"),
