@@ -77,7 +77,7 @@ _BODY = build_review()
 )
 @click.option("--pieces-only", is_flag=True, help="Leave the servers out.")
 def main(*, rounds: int, duration: float, connections: Sequence[int], pieces_only: bool) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 100)
+    console = Console(width=None if sys.stdout.isatty() else 130)
     for name, figure in uvloop.run(measure_pieces()).items():
         console.print(f"{name:<62} {figure}")
     if pieces_only:
