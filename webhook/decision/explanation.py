@@ -21,7 +21,7 @@ def explain_denial(verdicts: Sequence[PolicyVerdict]) -> str:
 
 
 def explain_warnings(verdicts: Iterable[PolicyVerdict]) -> tuple[str, ...]:
-    """Write one warning for each violation that warns, and for each error whose failure action is warn."""
+    """Write one warning for each violation that warns, for what there is to add, and for each error that only warns."""
     warnings = []
     for verdict in verdicts:
         source = f"{verdict.policy} {verdict.version}"
@@ -32,6 +32,8 @@ def explain_warnings(verdicts: Iterable[PolicyVerdict]) -> tuple[str, ...]:
             if violation.action is EnforcementAction.WARN:
                 existing = "already in the old object: " if violation.standing else ""
                 warnings.append(f"{source}: {existing}{_describe(violation)}")
+        if verdict.outcome is Outcome.WARN and verdict.note:
+            warnings.append(f"{source}: {verdict.note}")
         if verdict.error is not None and verdict.failure_action is FailureAction.WARN:
             warnings.append(f"{source}: {_describe_error(verdict.error)}")
     return tuple(warnings)

@@ -1,5 +1,6 @@
 """One review and one snapshot become one decision."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -225,7 +226,11 @@ async def test_in_a_warning_step_the_candidate_warns_and_stable_decides() -> Non
     )
     decision = await decider(snapshot).validate(review_of(pod()), FAR_NS)
     assert decision.allowed
-    assert any("credential-env 1.1.0" in warning for warning in decision.warnings)
+    violation, note = decision.warnings
+    assert violation.startswith("credential-env 1.1.0: ")
+    assert re.match(
+        r"credential-env 1\.1\.0: This version is rolling out, step 1 of 2 .*; finding f-[0-9a-f]{16}", note
+    )
 
 
 async def test_a_dry_run_is_never_evidence() -> None:
