@@ -284,7 +284,9 @@ class RuleParser(BodyParser):
 
     def _default(self, start: Token) -> Rule:
         written = self._head()
-        if written.element is not None or (written.value is None and written.path):
+        # As in OPA, only a lone key leaves open what the default is: anything else is true.
+        lacks_value = written.value is None and len(written.path) == 1 and written.args is None
+        if written.element is not None or lacks_value:
             self.fail_at(start, "illegal default rule (must have a value)")
         head = self._meaning(written, has_if=True)
         place = self.span(start)

@@ -73,6 +73,7 @@ class RulePlanner:
         self._arguments = arguments
         self._parts = parts
         self._is_object = any(part.depth for part in parts)
+        self._is_fixed = all(part.fixed for part in parts)
         shapes = {(part.depth, part.rule.is_set) for part in parts}
         self._is_mixed = len(shapes) > 1
 
@@ -99,7 +100,7 @@ class RulePlanner:
 
         A key that is a variable leaves all of it to the bodies, as in OPA.
         """
-        if not all(part.fixed for part in self._parts):
+        if not self._is_fixed:
             return []
         return [self._block(part.rule.clauses[0], self._place_filler(part)) for part in self._parts]
 
@@ -142,13 +143,6 @@ class RulePlanner:
         for index, clause in enumerate(clauses):
             blocks.append(self._block(clause, self._alternative(part, clause, target, first=not index)))
         location = clauses[0].location
-        if not part.depth:
-            blocks.append(
-                (
-                    ir.IsDefined(target, location=location),
-                    ir.AssignVarOnce(target, self._result, location=location),
-                )
-            )
         return [(ir.BlockStatement(tuple(blocks), location=location),)]
 
     def _returning(self, fill: Callable[[], None], clause: Clause) -> Callable[[], None]:
@@ -165,6 +159,8 @@ class RulePlanner:
             if not first:
                 self._writer.emit(ir.IsUndefined(target, location=clause.location))
             self._clause_filler(part, clause, target)()
+            if not part.depth:
+                self._writer.emit(ir.AssignVarOnce(target, self._result, location=clause.location))
 
         return run
 
@@ -232,7 +228,7 @@ class RulePlanner:
                 self._require_set(target, keys[-1], inner, clause)
             self._writer.emit(ir.SetAdd(inner, value, location=clause.location))
         else:
-            if len(part.fixed) == part.depth:
+            if self._is_fixed and len(part.fixed) == part.depth:
                 self._require_value(target, keys[-1], value, clause)
             self._writer.emit(ir.ObjectInsertOnce(target, keys[-1], value, location=clause.location))
 

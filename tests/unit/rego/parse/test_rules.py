@@ -207,6 +207,8 @@ def test_a_function_without_value_and_body_is_true(version: VersionChoice) -> No
         ("default p := f(1)", "illegal default rule (value cannot contain call)"),
         ("default p := [input.x]", "illegal default rule (value cannot contain ref)"),
         ("default p[0]", "illegal default rule (must have a value)"),
+        ("default p.q", "illegal default rule (must have a value)"),
+        ('default p.q("x")', "illegal default rule (arguments cannot contain string)"),
         ("default f(x, x) := 1", "illegal default rule (arguments cannot be repeated x)"),
         ("default f(1) := 1", "illegal default rule (arguments cannot contain number)"),
         ("p := 1 with input as 2", "expressions using with keyword cannot be used for rule head"),

@@ -19,6 +19,16 @@ def ask(rules: str, document: Any = UNDEFINED) -> Any:
     return json_of(answer(f"package test\n{rules}", document=document))
 
 
+def conflict(rules: str) -> EvaluationError:
+    """Give the error that evaluating `p` ends with."""
+    resolution = load_modules([Source("test.rego", f"package test\n{rules}")])
+    program = Program(plan_entry_points(resolution, ["data.test.p"]))
+
+    with pytest.raises(EvaluationError) as caught:
+        program.query("data.test.p", {})
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [
@@ -111,13 +121,17 @@ def test_partial_rules_add_to_sets_and_nested_objects(rules: str, expected: Any)
         ("p[1] := 5\np[1] := 6", "complete rules must not produce multiple outputs"),
         ("p[true].a := 5\np[true].a := 6", "complete rules must not produce multiple outputs"),
         ("p[x] := y if { x := 1; some y in [5, 6] }", "object keys must be unique"),
+        ('p[x].q := 1 if x := "a"\np.a.q := 2', "object keys must be unique"),
     ],
 )
 def test_two_values_at_constant_keys_are_a_conflict_of_complete_rules(rules: str, message: str) -> None:
-    resolution = load_modules([Source("test.rego", f"package test\n{rules}")])
+    assert message in conflict(rules).message
 
-    with pytest.raises(EvaluationError, match=message):
-        Program(plan_entry_points(resolution, ["data.test.p"])).query("data.test.p", {})
+
+def test_a_conflict_stands_where_the_branch_with_the_second_value_does() -> None:
+    found = conflict("p := 1\n\np := 2 if {\n  false\n} else := 3")
+
+    assert (found.location.row, found.location.col) == (6, 3)
 
 
 def test_a_value_given_to_two_keys_is_not_shared_when_one_grows() -> None:
