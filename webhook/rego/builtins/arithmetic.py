@@ -75,7 +75,9 @@ def number_of(result: Decimal) -> int | float:
     if spare_bits <= 0:
         return int(_WHOLE.divide(result, scale).to_integral_value(ROUND_HALF_EVEN, context=_WHOLE)) * scale
     scaled = int(_WHOLE.multiply(result, scale).to_integral_value(ROUND_HALF_EVEN, context=_WHOLE))
-    return float(result) if scaled % scale else scaled // scale
+    if scaled and not scaled % scale:
+        return scaled // scale
+    return float(result) or 0
 
 
 def _computed(result: Decimal, left: float, right: float) -> int | float:
