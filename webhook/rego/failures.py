@@ -31,8 +31,7 @@ def key_conflict(location: Location | None) -> EvaluationError:
 
 def builtin_failure(name: str, error: BuiltinError, location: Location | None) -> EvaluationError:
     """Make the error for a builtin that failed while builtin errors are strict."""
-    message = error.message if error.message.startswith(f"{name}: ") else f"{name}: {error.message}"
-    return EvaluationError(error.code, message, location or NOWHERE)
+    return EvaluationError(error.code, f"{name}: {error.message}", location or NOWHERE)
 
 
 def internal_failure(error: BaseException, location: Location | None) -> EvaluationError:

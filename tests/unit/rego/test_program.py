@@ -114,6 +114,24 @@ def test_a_failing_builtin_is_undefined_unless_errors_are_strict() -> None:
     assert caught.value.location.row == 8
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ('units.parse("Mi")', "units.parse: units.parse: no amount provided"),
+        (
+            "numbers.range_step(0, 1, input.n)",
+            "numbers.range_step: numbers.range_step: step must be a positive",
+        ),
+        ('glob.match("[", [], "a")', "glob.match: unexpected end of input"),
+    ],
+)
+def test_a_failure_is_told_in_opas_words(call: str, message: str) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        program(f"package t\np := {call}", "data.t.p", strict=True).evaluate({"n": 0})
+
+    assert caught.value.message.startswith(message)
+
+
 def deep(depth: int) -> Value:
     value: Value = 1
     for _ in range(depth):

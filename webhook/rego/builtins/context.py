@@ -49,7 +49,7 @@ class EvaluationContext:
             return 0
         bound = abs(limit)
         if bound >= 1 << 63:
-            raise BuiltinError("rand.intn: bound does not fit in 64 bits")
+            raise BuiltinError("bound does not fit in 64 bits")
         answer: int = self._remember(("rand.intn", key, bound), lambda source: source.randrange(bound))
         return answer
 

@@ -101,7 +101,7 @@ class _Translator:
         if character == "{":
             self.nesting += 1
             if self.nesting > _MAX_NESTING:
-                raise BuiltinError("glob: too many nested alternatives")
+                raise BuiltinError("too many nested alternatives")
             return "(?:"
         if self.nesting and character == ",":
             return "|"
@@ -118,20 +118,20 @@ class _Translator:
         if self.pattern[self.position + 1 : self.position + 2] == "-":
             low, _, high = self._next(), self._next(), self._next()
             if self._next() != "]":
-                raise BuiltinError("glob: expected close range character")
+                raise BuiltinError("expected close range character")
             if high < low:
-                raise BuiltinError(f"glob: hi character '{high}' should be greater than lo '{low}'")
+                raise BuiltinError(f"hi character '{high}' should be greater than lo '{low}'")
             return f"[{negated}{_escaped(low)}-{_escaped(high)}]"
         members = ""
         while (character := self._next()) != "]":
             members += self._next() if character == "\\" else character
         if not members:
-            raise BuiltinError("glob: could not parse range")
+            raise BuiltinError("could not parse range")
         return f"[{negated}{_escaped(members)}]"
 
     def _next(self) -> str:
         if self.position >= len(self.pattern):
-            raise BuiltinError("glob: unexpected end of input")
+            raise BuiltinError("unexpected end of input")
         self.position += 1
         return self.pattern[self.position - 1]
 
