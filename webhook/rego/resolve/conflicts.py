@@ -100,17 +100,20 @@ def check_packages(modules: Iterable[Module], tree: RuleNode[Rule], findings: Fi
 
 
 def check_base_documents(tree: RuleNode[ResolvedRule], data: Mapping[Any, Any], findings: Findings) -> None:
-    """Note rules that stand where a base document does."""
+    """Note rules that stand where a base document does, or below one that is no object."""
     for node in tree.descend():
-        if node.rules and _exists(data, node.path):
+        if node.rules and _is_taken(data, node.path):
             path = "/".join(node.path)
             message = f"conflicting rule for data path {path} found"
             findings.misuse(message, node.rules[0].location, Stage.CONFLICTS)
 
 
-def _exists(data: Any, path: Path) -> bool:
+def _is_taken(data: Any, path: Path) -> bool:
+    """Whether a base document stands at a path, or something above it that can hold no rules."""
     for segment in path:
-        if not isinstance(data, Mapping) or segment not in data:
+        if not isinstance(data, Mapping):
+            return True
+        if segment not in data:
             return False
         data = data[segment]
     return True

@@ -1,5 +1,7 @@
 """Rules that cannot stand together, and rules that use themselves."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.compiled_rego import errors_in, errors_of
@@ -57,6 +59,13 @@ def test_a_rule_may_not_stand_where_a_base_document_does() -> None:
     errors = errors_of("package test\np := 1", data={"test": {"p": 2}})
 
     assert errors == ["2 rego_compile_error: conflicting rule for data path test/p found"]
+
+
+@pytest.mark.parametrize(("document", "refused"), [(2, True), ([], True), (None, True), ({"q": 1}, False)])
+def test_a_rule_may_stand_only_below_base_documents_that_are_objects(document: Any, refused: bool) -> None:
+    errors = errors_of("package test.p\nr := 1", data={"test": {"p": document}})
+
+    assert errors == ["2 rego_compile_error: conflicting rule for data path test/p/r found"] * refused
 
 
 def test_the_same_package_may_be_in_several_files() -> None:
