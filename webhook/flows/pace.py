@@ -1,14 +1,15 @@
 """Pace: how fast background work may go on a loop that answers requests.
 
-The signal is how much of its time the thread computes for others: the busier it is, the smaller the share that the
-work gets, so that few requests ever meet it. A loop that comes back late to somebody who stepped aside counts as
-busy, too: it is overloaded, or starved by other processes.
+The signal is how much of its time the thread computes for others, or waits for a processor while other processes
+have it: the busier it is, the smaller the share that the work gets, so that few requests ever meet it. A loop that
+comes back late to somebody who stepped aside counts as busy, too.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from webhook.ports.clock import Clock
 from webhook.rollout.duration import MILLISECOND_NS, SECOND_NS
@@ -20,40 +21,71 @@ class PaceLimits:
 
     busy_share: float = 0.4
     """A thread that computes for others this much of its time is busy; up to there the work's share falls evenly."""
-    least_share: float = 0.01
+    least_share: float = 0.02
     """What the work gets of a busy thread's time."""
     urgent_share: float = 0.1
     """What work gets that should not be put off."""
     burden_ns: int = MILLISECOND_NS
     """A slice that computes for longer is followed by a rest as on a busy thread."""
-    late_ns: int = 2 * MILLISECOND_NS
-    """So is one after which the loop comes back only after this: several requests came, or one that is large, or
-    other processes take the processor, and a thread that is starved computes little however busy it is."""
+    late_ns: int = 50 * MILLISECOND_NS
+    """So is one after which the loop comes back only after this."""
     longest_rest_seconds: float = 1.0
     window_ns: int = 100 * MILLISECOND_NS
     """How far back the computing is looked at."""
+    look_ns: int = 5 * MILLISECOND_NS
+    """Between two looks; each costs some microseconds."""
+
+
+_SCHEDULED = Path("/proc/thread-self/schedstat")
+
+
+def starved_ns() -> int:
+    """Give for how long this thread has waited for a processor, in nanoseconds; 0 where the kernel does not tell.
+
+    Source: the kernel's Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat".
+    """
+    try:
+        return int(_SCHEDULED.read_bytes().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 class Pace:
     """Steps aside after each slice of work."""
 
-    __slots__ = ("_clock", "_computed_ns", "_limits", "_looked", "_others_ns", "_resumed_ns", "_wall_ns")
+    __slots__ = (
+        "_clock",
+        "_computed_ns",
+        "_limits",
+        "_looked",
+        "_others_ns",
+        "_own_ns",
+        "_resumed_ns",
+        "_starved_ns",
+        "_wall_ns",
+    )
 
     def __init__(
-        self, clock: Clock, limits: PaceLimits, computed_ns: Callable[[], int] = time.thread_time_ns
+        self,
+        clock: Clock,
+        limits: PaceLimits,
+        computed_ns: Callable[[], int] = time.thread_time_ns,
+        starved_ns: Callable[[], int] = starved_ns,
     ) -> None:
-        """Take a clock, and another one that tells how long this thread has computed."""
+        """Take a clock, and two more that tell how long this thread has computed, and waited for a processor."""
         self._clock = clock
         self._limits = limits
         self._computed_ns = computed_ns
+        self._starved_ns = starved_ns
         self._resumed_ns = computed_ns()
-        self._looked = (clock.monotonic_ns(), self._resumed_ns)
+        self._looked = (clock.monotonic_ns(), self._resumed_ns + starved_ns())
+        self._own_ns = 0
         self._others_ns = 0.0
         self._wall_ns = 0.0
 
     @property
     def utilisation(self) -> float:
-        """Share of the time for which the thread computed for others lately."""
+        """Share of the time for which the thread computed for others lately, or would have, given a processor."""
         return min(self._others_ns / self._wall_ns, 1.0) if self._wall_ns else 0.0
 
     def resume(self) -> None:
@@ -66,7 +98,9 @@ class Pace:
         spent_ns = self._computed_ns() - self._resumed_ns
         await asyncio.sleep(0)
         now_ns = self._clock.monotonic_ns()
-        self._look(now_ns, spent_ns)
+        self._own_ns += spent_ns
+        if now_ns - self._looked[0] >= self._limits.look_ns:
+            self._look(now_ns)
         rest_seconds = self.rest_seconds(spent_ns, now_ns - left_ns, self.utilisation, urgent=urgent)
         if rest_seconds:
             await asyncio.sleep(rest_seconds)
@@ -91,12 +125,13 @@ class Pace:
             share = least
         return min(spent_ns * (1 / share - 1) / SECOND_NS, limits.longest_rest_seconds)
 
-    def _look(self, now_ns: int, spent_ns: int) -> None:
-        computed_ns = self._computed_ns()
+    def _look(self, now_ns: int) -> None:
+        wanted_ns = self._computed_ns() + self._starved_ns()
         then_ns, before_ns = self._looked
-        self._looked = (now_ns, computed_ns)
+        self._looked = (now_ns, wanted_ns)
         self._wall_ns += now_ns - then_ns
-        self._others_ns += max(computed_ns - before_ns - spent_ns, 0)
+        self._others_ns += max(wanted_ns - before_ns - self._own_ns, 0)
+        self._own_ns = 0
         if self._wall_ns > self._limits.window_ns:
             self._others_ns *= self._limits.window_ns / self._wall_ns
             self._wall_ns = self._limits.window_ns

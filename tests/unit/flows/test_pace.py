@@ -1,12 +1,16 @@
 import asyncio
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clocks import FakeClock, SystemClock
-from webhook.flows.pace import Pace, PaceLimits
+from webhook.flows.pace import Pace, PaceLimits, starved_ns
 
 MICROSECOND_NS, MILLISECOND_NS = 1_000, 1_000_000
 SLICE_NS = 60 * MICROSECOND_NS
@@ -19,19 +23,25 @@ class Thread:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.computed_ns = 0
-        self.pace = Pace(self.clock, PaceLimits(), lambda: self.computed_ns)
+        self.starved_ns = 0
+        self.pace = Pace(self.clock, PaceLimits(), lambda: self.computed_ns, lambda: self.starved_ns)
 
     def compute(self, duration_ns: int) -> None:
         self.computed_ns += duration_ns
         self.clock.ticks_ns += duration_ns
 
-    async def work(self, slices: int, others_ns: int, idle_ns: int) -> None:
-        """Work in slices; in between others compute, or nobody."""
+    def starve(self, duration_ns: int) -> None:
+        self.starved_ns += duration_ns
+        self.clock.ticks_ns += duration_ns
+
+    async def work(self, slices: int, others_ns: int, idle_ns: int, starved_ns: int = 0) -> None:
+        """Work in slices; in between others compute, or other processes, or nobody."""
         for _ in range(slices):
             self.pace.resume()
             self.compute(SLICE_NS)
             await self.pace.step_aside()
             self.compute(others_ns)
+            self.starve(starved_ns)
             self.clock.ticks_ns += idle_ns
 
 
@@ -39,9 +49,9 @@ def test_on_an_idle_thread_work_goes_on_at_once() -> None:
     assert PACE.rest_seconds(SLICE_NS, 20 * MICROSECOND_NS, 0.0) == 0
 
 
-def test_on_a_busy_thread_work_gets_a_hundredth_of_the_time() -> None:
+def test_on_a_busy_thread_work_gets_a_fiftieth_of_the_time() -> None:
     for waited_ns, utilisation in ((0, 0.4), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
-        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(99 * 60e-6)
+        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(49 * 60e-6)
 
 
 def test_what_should_not_be_put_off_gets_a_tenth_of_a_busy_thread() -> None:
@@ -56,7 +66,7 @@ def test_the_busier_the_thread_the_longer_the_rest(one: float, other: float) -> 
 
 
 def test_a_slice_that_is_itself_a_burden_is_followed_by_a_rest_also_on_an_idle_thread() -> None:
-    assert PACE.rest_seconds(5 * MILLISECOND_NS, 0, 0.0) == pytest.approx(0.495)
+    assert PACE.rest_seconds(5 * MILLISECOND_NS, 0, 0.0) == pytest.approx(0.245)
 
 
 def test_a_rest_ends_however_long_the_slice_was() -> None:
@@ -71,6 +81,28 @@ async def test_what_others_compute_is_told_from_the_own_slices_and_from_idling()
     assert thread.pace.utilisation == pytest.approx(0.4, abs=0.1)
     await thread.work(5, others_ns=0, idle_ns=10**9)
     assert thread.pace.utilisation < 0.05
+
+
+async def test_a_thread_that_gets_no_processor_is_busy_however_little_it_computes() -> None:
+    thread = Thread()
+    await thread.work(50, others_ns=SLICE_NS, idle_ns=0, starved_ns=8 * SLICE_NS)
+    assert thread.pace.utilisation == pytest.approx(0.9, abs=0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/thread-self/schedstat").exists(), reason="the kernel keeps no such count")
+def test_waiting_for_a_processor_is_counted() -> None:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    rival = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        before_ns, until = starved_ns(), time.monotonic() + 1
+        while time.monotonic() < until:
+            pass
+        assert starved_ns() - before_ns > 200 * MILLISECOND_NS
+    finally:
+        rival.kill()
+        rival.wait()
+        os.sched_setaffinity(0, cores)
 
 
 async def test_a_loop_that_others_keep_busy_is_felt() -> None:
