@@ -68,7 +68,7 @@ class Traffic:
     """Several lines that start one workload after the other; a context manager."""
 
     def __init__(
-        self, server: LocalServer, cluster: Cluster, *, lines: int = 3, per_second: int = 500
+        self, server: LocalServer, cluster: Cluster, *, lines: int = 3, per_second: int = 200
     ) -> None:
         self._server = server
         self._starts = cluster.starts()

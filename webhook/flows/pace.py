@@ -19,8 +19,9 @@ from webhook.rollout.duration import MILLISECOND_NS, SECOND_NS
 class PaceLimits:
     """What counts as busy, and what follows."""
 
-    busy_share: float = 0.4
-    """A thread that computes for others this much of its time is busy; up to there the work's share falls evenly."""
+    busy_share: float = 0.5
+    """A thread that computes for others, or waits for a processor, this much of its time is busy; up to there the work's
+    share falls evenly."""
     least_share: float = 0.02
     """What the work gets of a busy thread's time."""
     urgent_share: float = 0.1

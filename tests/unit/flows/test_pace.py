@@ -50,7 +50,7 @@ def test_on_an_idle_thread_work_goes_on_at_once() -> None:
 
 
 def test_on_a_busy_thread_work_gets_a_fiftieth_of_the_time() -> None:
-    for waited_ns, utilisation in ((0, 0.4), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
+    for waited_ns, utilisation in ((0, 0.5), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
         assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(49 * 60e-6)
 
 
