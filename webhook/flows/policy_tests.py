@@ -21,11 +21,11 @@ from webhook.rego.compiler import plan_entry_points, resolve_modules
 from webhook.rego.cover import Coverage, measure, result_location
 from webhook.rego.errors import CompileError, EvaluationError, Location
 from webhook.rego.parser import VersionChoice
-from webhook.rego.probes import Probe, probes, stopping_place, text_at, with_probes
 from webhook.rego.program import Program
 from webhook.rego.resolve.resolution import Options, Resolution
 from webhook.rego.rule_tests import RuleTest, only_case, prepare
 from webhook.rego.values import UNDEFINED, RegoSet, Value, dump_json, ordered_items
+from webhook.rego.witnesses import Witness, stopping_place, text_at, with_witnesses, witnesses
 
 MAX_EXPLAINED: Final = 50
 """Failures whose statement is searched for; each costs a compilation."""
@@ -43,7 +43,7 @@ class Outcome(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ProbedValue:
+class WitnessedValue:
     """A part of the failed statement and the values it had."""
 
     text: str
@@ -57,7 +57,7 @@ class FailedStatement:
 
     location: Location
     text: str
-    values: tuple[ProbedValue, ...]
+    values: tuple[WitnessedValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,34 +264,36 @@ class _Run:
         stop = stopping_place(rule, ran)
         place = stop.statement.location
         return FailedStatement(
-            place, text_at(module, place), self._probed(test, modules, probes(module, stop))
+            place, text_at(module, place), self._witnessed(test, modules, witnesses(module, stop))
         )
 
-    def _probed(self, test: RuleTest, modules: list[Module], made: list[Probe]) -> tuple[ProbedValue, ...]:
-        """Ask for the values of all probes, or of each one that compiles when not all do."""
+    def _witnessed(
+        self, test: RuleTest, modules: list[Module], made: list[Witness]
+    ) -> tuple[WitnessedValue, ...]:
+        """Ask for the values of all witnesses, or of each one that compiles when not all do."""
         try:
             return self._ask(test, modules, made)
         except CompileError:
             pass
-        values: list[ProbedValue] = []
-        for probe in made:
+        values: list[WitnessedValue] = []
+        for witness in made:
             try:
-                values += self._ask(test, modules, [probe])
+                values += self._ask(test, modules, [witness])
             except CompileError:
                 continue
         return tuple(values)
 
-    def _ask(self, test: RuleTest, modules: list[Module], made: list[Probe]) -> tuple[ProbedValue, ...]:
-        probed = with_probes(modules[test.module], made)
-        resolution = self._resolve([*modules[: test.module], probed, *modules[test.module + 1 :]])
-        paths = [f"{test.package}.{probe.name}" for probe in made]
+    def _ask(self, test: RuleTest, modules: list[Module], made: list[Witness]) -> tuple[WitnessedValue, ...]:
+        witnessed = with_witnesses(modules[test.module], made)
+        resolution = self._resolve([*modules[: test.module], witnessed, *modules[test.module + 1 :]])
+        paths = [f"{test.package}.{witness.name}" for witness in made]
         program = self._compile(resolution, paths)
         values = []
-        for probe, path in zip(made, paths, strict=True):
+        for witness, path in zip(made, paths, strict=True):
             found = self._evaluate(program, path)
             if found.error is None:
                 known = tuple(found.value.ordered()) if isinstance(found.value, RegoSet) else ()
-                values.append(ProbedValue(probe.text, known))
+                values.append(WitnessedValue(witness.text, known))
         return tuple(values)
 
 

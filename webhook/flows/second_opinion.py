@@ -17,10 +17,10 @@ from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.compiler import plan_entry_points, resolve_modules
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.parser import VersionChoice
-from webhook.rego.probes import Documents, InputQuestion, input_questions, with_probes
 from webhook.rego.program import Program
 from webhook.rego.rule_tests import RuleTest, prepare
 from webhook.rego.values import UNDEFINED, RegoSet, Value, dump_json, to_json
+from webhook.rego.witnesses import Documents, InputQuestion, input_questions, with_witnesses
 
 _SECOND_NS = 1_000_000_000
 
@@ -196,7 +196,7 @@ class _Questions:
         modules = self._modules.copy()
         for one in asked:
             module = modules[one.test.module]
-            modules[one.test.module] = with_probes(module, [one.question.input])
+            modules[one.test.module] = with_witnesses(module, [one.question.input])
         return self._compile(modules, [one.path for one in asked])
 
     def _compile(self, modules: list[Module], paths: list[str]) -> Program:

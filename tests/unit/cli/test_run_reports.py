@@ -9,9 +9,9 @@ from webhook.flows.policy_tests import (
     CaseResult,
     FailedStatement,
     Outcome,
-    ProbedValue,
     RuleTestResult,
     RunReport,
+    WitnessedValue,
 )
 from webhook.rego.errors import Location
 from webhook.rego.values import RegoSet
@@ -20,9 +20,9 @@ FAILURE = FailedStatement(
     Location("a_test.rego", 7, 2),
     "count(deny) ==\n\t1",
     (
-        ProbedValue("count(deny)", (2,)),
-        ProbedValue("deny", (RegoSet(["m"]), "x")),
-        ProbedValue("input.y", ()),
+        WitnessedValue("count(deny)", (2,)),
+        WitnessedValue("deny", (RegoSet(["m"]), "x")),
+        WitnessedValue("input.y", ()),
     ),
 )
 
@@ -79,7 +79,9 @@ def test_quiet_text_leaves_out_what_passes() -> None:
 
 def test_long_values_and_many_values_are_cut() -> None:
     failure = FailedStatement(
-        Location("f", 1, 1), "x", (ProbedValue("x", ("y" * 10_000,)), ProbedValue("n", tuple(range(100))))
+        Location("f", 1, 1),
+        "x",
+        (WitnessedValue("x", ("y" * 10_000,)), WitnessedValue("n", tuple(range(100)))),
     )
     shown = report_text(RunReport((result("test_x", Outcome.FAIL, failed_at=failure),), 0), quiet=False)
 

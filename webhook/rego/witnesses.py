@@ -1,6 +1,6 @@
 """Why a rule did not hold: the statement where its body stopped, and rules that tell what stood in it.
 
-Owns the choice of that statement and the making of probe rules. Must not know how programs are compiled or run.
+Owns the choice of that statement and the making of witness rules. Must not know how programs are compiled or run.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from webhook.rego.ast import (
 from webhook.rego.errors import Location
 from webhook.rego.resolve.shapes import path_text
 
-MAX_PROBES: Final = 8
-_PROBE_NAME: Final = "gradate_probe_{}"
-_PROBED: Final = Var("gradate_probed_value")
+MAX_WITNESSES: Final = 8
+_WITNESS_NAME: Final = "gradate_witness_{}"
+_WITNESSED: Final = Var("gradate_witnessed_value")
 _ASSIGN: Final = Ref(Var("assign"))
 _UNIFY: Final = Ref(Var("eq"))
 _INPUT: Final = Var("input")
 _DATA: Final = Var("data")
 
 
-class Probe(msgspec.Struct, frozen=True):
+class Witness(msgspec.Struct, frozen=True):
     """One part of a statement whose values are asked for."""
 
     text: str
@@ -70,7 +70,7 @@ class Stop(msgspec.Struct, frozen=True):
 def stopping_place(rule: Rule, ran: Iterable[Location]) -> Stop:
     """Find the last statement of a rule's body that was reached; the body must not be empty.
 
-    An `every` over one statement gives way to that statement, which then is probed for all elements.
+    An `every` over one statement gives way to that statement, which then is witnessed for all elements.
     """
     offsets = sorted(location.offset for location in ran)
     reached = 0
@@ -89,17 +89,17 @@ def stopping_place(rule: Rule, ran: Iterable[Location]) -> Stop:
     return Stop((*before, iterated), inner)
 
 
-def probes(module: Module, stop: Stop) -> list[Probe]:
-    """Make probes for the parts of the statement that stopped a body, as far as they may have any value."""
-    made: dict[str, Probe] = {}
+def witnesses(module: Module, stop: Stop) -> list[Witness]:
+    """Make witnesses for the parts of the statement that stopped a body, as far as they may have any value."""
+    made: dict[str, Witness] = {}
     for part in _parts(stop.statement):
         text = text_at(module, part.location)
-        if not text or text in made or len(made) >= MAX_PROBES:
+        if not text or text in made or len(made) >= MAX_WITNESSES:
             continue
         place = stop.statement.location
-        value = Expr(Call(_ASSIGN, (_PROBED, part)), False, stop.statement.replacements, location=place)
-        head = Head(Ref(Var(_PROBE_NAME.format(len(made)))), key=_PROBED, location=place)
-        made[text] = Probe(text, Rule(head, (*_using_all(stop.before), value), location=place))
+        value = Expr(Call(_ASSIGN, (_WITNESSED, part)), False, stop.statement.replacements, location=place)
+        head = Head(Ref(Var(_WITNESS_NAME.format(len(made)))), key=_WITNESSED, location=place)
+        made[text] = Witness(text, Rule(head, (*_using_all(stop.before), value), location=place))
     return list(made.values())
 
 
@@ -131,12 +131,12 @@ class InputQuestion(msgspec.Struct, frozen=True):
 
     documents: tuple[str, ...]
     """References such as `data.authz.deny`."""
-    input: Probe
+    input: Witness
     """Gives the input documents."""
 
 
 def input_questions(module: Module, rule: Rule, documents: Documents, first: int) -> list[InputQuestion]:
-    """Find what a rule's body asks of policies under an input of its own; probes are numbered from `first`."""
+    """Find what a rule's body asks of policies under an input of its own; witnesses are numbered from `first`."""
     found: list[InputQuestion] = []
     for stop in _steps(rule.body):
         statement = stop.statement
@@ -147,10 +147,10 @@ def input_questions(module: Module, rule: Rule, documents: Documents, first: int
         if not asked:
             continue
         place = statement.location
-        value = Expr(Call(_ASSIGN, (_PROBED, Ref(_INPUT))), False, statement.replacements, location=place)
-        head = Head(Ref(Var(_PROBE_NAME.format(first + len(found)))), key=_PROBED, location=place)
-        probe = Rule(head, (*_using_all(stop.before), value), location=place)
-        found.append(InputQuestion(asked, Probe("input", probe)))
+        value = Expr(Call(_ASSIGN, (_WITNESSED, Ref(_INPUT))), False, statement.replacements, location=place)
+        head = Head(Ref(Var(_WITNESS_NAME.format(first + len(found)))), key=_WITNESSED, location=place)
+        witness = Rule(head, (*_using_all(stop.before), value), location=place)
+        found.append(InputQuestion(asked, Witness("input", witness)))
     return found
 
 
@@ -216,9 +216,9 @@ def _is_string(term: Term) -> bool:
     return isinstance(term, String)
 
 
-def with_probes(module: Module, made: Iterable[Probe]) -> Module:
-    """Give the module with the rules of the probes."""
-    return msgspec.structs.replace(module, rules=(*module.rules, *(probe.rule for probe in made)))
+def with_witnesses(module: Module, made: Iterable[Witness]) -> Module:
+    """Give the module with the rules of the witnesses."""
+    return msgspec.structs.replace(module, rules=(*module.rules, *(witness.rule for witness in made)))
 
 
 def text_at(module: Module, location: Location) -> str:

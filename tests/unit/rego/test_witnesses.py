@@ -6,9 +6,17 @@ from tests.support.rego_syntax import parsed_module
 from webhook.rego.ast import Module
 from webhook.rego.compiler import plan_entry_points, resolve_modules
 from webhook.rego.errors import Location
-from webhook.rego.probes import Documents, Stop, input_questions, probes, stopping_place, text_at, with_probes
 from webhook.rego.program import Program
 from webhook.rego.values import UNDEFINED, RegoSet, Value, to_json
+from webhook.rego.witnesses import (
+    Documents,
+    Stop,
+    input_questions,
+    stopping_place,
+    text_at,
+    with_witnesses,
+    witnesses,
+)
 
 
 def at(module: Module, text: str) -> Location:
@@ -44,7 +52,7 @@ def test_the_statement_of_an_every_takes_its_place() -> None:
 
 def asked(text: str, *reached: str) -> list[str]:
     module, stop = stop_at(text, *reached)
-    return [probe.text for probe in probes(module, stop)]
+    return [witness.text for witness in witnesses(module, stop)]
 
 
 @pytest.mark.parametrize(
@@ -69,12 +77,12 @@ def test_parts_that_may_have_any_value_are_asked_for(statement: str, parts: list
 
 
 def values(text: str, given: Value = UNDEFINED) -> list[Value]:
-    """Probe the last statement of the first rule of a module and give the values of each part."""
+    """Call witnesses of the last statement of the first rule of a module and give the values of each part."""
     module = parsed_module(text)
     rule = module.rules[0]
-    made = probes(module, Stop(rule.body[:-1], rule.body[-1]))
-    paths = [f"data.test.{probe.name}" for probe in made]
-    program = Program(plan_entry_points(resolve_modules([with_probes(module, made)]), paths), paths)
+    made = witnesses(module, Stop(rule.body[:-1], rule.body[-1]))
+    paths = [f"data.test.{witness.name}" for witness in made]
+    program = Program(plan_entry_points(resolve_modules([with_witnesses(module, made)]), paths), paths)
     return [to_json(value) for value in program.evaluate(given)]
 
 
@@ -91,7 +99,7 @@ def values(text: str, given: Value = UNDEFINED) -> list[Value]:
         ("count(input.b) == 1", [[], []]),
     ],
 )
-def test_probes_tell_the_values(body: str, expected: list[Value]) -> None:
+def test_witnesses_tell_the_values(body: str, expected: list[Value]) -> None:
     assert values(f"p if {{\n {body}\n}}", {"a": 7, "xs": [8, 9]}) == expected
 
 
@@ -103,10 +111,11 @@ def test_a_statement_under_an_input_of_its_own_asks_for_documents() -> None:
     (question,) = input_questions(tests, tests.rules[0], Documents([policy]), 3)
 
     assert question.documents == ("data.test.deny",)
-    assert question.input.name == "gradate_probe_3"
+    assert question.input.name == "gradate_witness_3"
     program = Program(
         plan_entry_points(
-            resolve_modules([policy, with_probes(tests, [question.input])]), ["data.test.gradate_probe_3"]
+            resolve_modules([policy, with_witnesses(tests, [question.input])]),
+            ["data.test.gradate_witness_3"],
         )
     )
     (value,) = program.evaluate()
