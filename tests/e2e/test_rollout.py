@@ -1,6 +1,7 @@
 """What a rollout promises to those who work with it, kept by a real server over HTTPS."""
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -278,10 +279,11 @@ def test_evidence_promotes_a_version_to_every_namespace_known_or_not(gradate: De
     assert 0 < gradate.evidence("earning").workloads_needed < LEAST_EVALUATIONS_FOR_P99
 
     def workloads_come_until_it_is_over() -> bool:
-        # Again and again, as in life: a busy machine sheds shadow evaluations.
+        # Again and again, with quiet in between, as in life: a busy server sheds shadow evaluations.
         with gradate.line() as line:
             for number in range(LEAST_EVALUATIONS_FOR_P99):
                 line.submit(namespace=NAMESPACES[number % len(NAMESPACES)], name=f"shop-{number}")
+        time.sleep(1)
         return gradate.status("earning").rollout.phase != "Progressing"
 
     gradate.until(workloads_come_until_it_is_over)

@@ -1,8 +1,9 @@
 """Pace: how fast background work may go on a loop that answers requests.
 
-The signal is how much of its time the thread computes for others, or waits for a processor while other processes
-have it: the busier it is, the smaller the share that the work gets, so that few requests ever meet it. A loop that
-comes back late to somebody who stepped aside counts as busy, too.
+The signal is how much of its time the thread computes for others: the busier it is, the smaller the share that the
+work gets, so that few requests ever meet it. Time in which other processes had the processor is not the thread's:
+one that is starved computes little however much is asked of it, and one of which nothing is asked is not busy. A loop
+that comes back late to somebody who stepped aside counts as busy, too.
 """
 
 import asyncio
@@ -19,9 +20,8 @@ from webhook.rollout.duration import MILLISECOND_NS, SECOND_NS
 class PaceLimits:
     """What counts as busy, and what follows."""
 
-    busy_share: float = 0.5
-    """A thread that computes for others, or waits for a processor, this much of its time is busy; up to there the work's
-    share falls evenly."""
+    busy_share: float = 0.4
+    """A thread that computes for others this much of its time is busy; up to there the work's share falls evenly."""
     least_share: float = 0.02
     """What the work gets of a busy thread's time."""
     urgent_share: float = 0.1
@@ -59,6 +59,7 @@ class Pace:
         "_computed_ns",
         "_limits",
         "_looked",
+        "_next_look_ns",
         "_others_ns",
         "_own_ns",
         "_resumed_ns",
@@ -79,14 +80,15 @@ class Pace:
         self._computed_ns = computed_ns
         self._starved_ns = starved_ns
         self._resumed_ns = computed_ns()
-        self._looked = (clock.monotonic_ns(), self._resumed_ns + starved_ns())
+        self._looked = (clock.monotonic_ns() - starved_ns(), self._resumed_ns)
+        self._next_look_ns = 0
         self._own_ns = 0
         self._others_ns = 0.0
         self._wall_ns = 0.0
 
     @property
     def utilisation(self) -> float:
-        """Share of the time for which the thread computed for others lately, or would have, given a processor."""
+        """Share of its time for which the thread computed for others lately."""
         return min(self._others_ns / self._wall_ns, 1.0) if self._wall_ns else 0.0
 
     def resume(self) -> None:
@@ -100,8 +102,9 @@ class Pace:
         await asyncio.sleep(0)
         now_ns = self._clock.monotonic_ns()
         self._own_ns += spent_ns
-        if now_ns - self._looked[0] >= self._limits.look_ns:
-            self._look(now_ns)
+        if now_ns >= self._next_look_ns:
+            self._next_look_ns = now_ns + self._limits.look_ns
+            self._look(now_ns - self._starved_ns())
         rest_seconds = self.rest_seconds(spent_ns, now_ns - left_ns, self.utilisation, urgent=urgent)
         if rest_seconds:
             await asyncio.sleep(rest_seconds)
@@ -127,11 +130,12 @@ class Pace:
         return min(spent_ns * (1 / share - 1) / SECOND_NS, limits.longest_rest_seconds)
 
     def _look(self, now_ns: int) -> None:
-        wanted_ns = self._computed_ns() + self._starved_ns()
+        """Look at the clock of the thread's own time, from which what it was starved of is taken."""
+        computed_ns = self._computed_ns()
         then_ns, before_ns = self._looked
-        self._looked = (now_ns, wanted_ns)
-        self._wall_ns += now_ns - then_ns
-        self._others_ns += max(wanted_ns - before_ns - self._own_ns, 0)
+        self._looked = (now_ns, computed_ns)
+        self._wall_ns += max(now_ns - then_ns, 0)
+        self._others_ns += max(computed_ns - before_ns - self._own_ns, 0)
         self._own_ns = 0
         if self._wall_ns > self._limits.window_ns:
             self._others_ns *= self._limits.window_ns / self._wall_ns

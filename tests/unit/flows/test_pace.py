@@ -50,7 +50,7 @@ def test_on_an_idle_thread_work_goes_on_at_once() -> None:
 
 
 def test_on_a_busy_thread_work_gets_a_fiftieth_of_the_time() -> None:
-    for waited_ns, utilisation in ((0, 0.5), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
+    for waited_ns, utilisation in ((0, 0.4), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
         assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(49 * 60e-6)
 
 
@@ -83,10 +83,16 @@ async def test_what_others_compute_is_told_from_the_own_slices_and_from_idling()
     assert thread.pace.utilisation < 0.05
 
 
-async def test_a_thread_that_gets_no_processor_is_busy_however_little_it_computes() -> None:
+async def test_a_thread_that_gets_no_processor_is_busy_when_all_it_gets_goes_to_others() -> None:
     thread = Thread()
-    await thread.work(50, others_ns=SLICE_NS, idle_ns=0, starved_ns=8 * SLICE_NS)
-    assert thread.pace.utilisation == pytest.approx(0.9, abs=0.05)
+    await thread.work(50, others_ns=4 * SLICE_NS, idle_ns=0, starved_ns=15 * SLICE_NS)
+    assert thread.pace.utilisation == pytest.approx(0.8, abs=0.05)
+
+
+async def test_a_thread_of_which_nothing_is_asked_is_not_busy_however_busy_the_machine_is() -> None:
+    thread = Thread()
+    await thread.work(50, others_ns=0, idle_ns=SLICE_NS, starved_ns=15 * SLICE_NS)
+    assert thread.pace.utilisation == 0
 
 
 @pytest.mark.skipif(not Path("/proc/thread-self/schedstat").exists(), reason="the kernel keeps no such count")
