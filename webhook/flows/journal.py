@@ -10,9 +10,7 @@ whose finding cannot be kept is not counted, so evidence gets smaller and never 
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from webhook.decision.verdict import PolicyVerdict
 from webhook.flows.divergence import Divergence, compare, diverges, is_clean_trial, make_sample
@@ -136,7 +134,8 @@ class Journal:
         try:
             async with asyncio.timeout(self._limits.farewell_seconds):
                 while len(self._settled):
-                    await self._take_oldest(self._settled, _go_on)
+                    await self._take_oldest(self._settled)
+                    await asyncio.sleep(0)
                 await self.flush()
         except TimeoutError:
             self._fail("it did not answer before this process had to end")
@@ -168,31 +167,33 @@ class Journal:
                 await asyncio.sleep(0)
                 self._pace.resume()
             if len(self._settled):
-                await self._take_oldest(self._settled, partial(self._pace.step_aside, urgent=True))
+                await self._take_oldest(self._settled)
+                await self._pace.step_aside(urgent=True)
             else:
-                await self._take_oldest(self._open, self._pace.step_aside)
+                await self._take_oldest(self._open)
+                await self._pace.step_aside()
 
-    async def _take_oldest(self, queue: TrialQueue, step_aside: Callable[[], Awaitable[None]]) -> None:
-        """Take the trial whose turn it is; when this is cancelled, it is still its turn."""
+    async def _take_oldest(self, queue: TrialQueue) -> None:
+        """Take the trial whose turn it is; when this is cancelled, it is still its turn.
+
+        It is taken in one go: in pieces it would keep as many requests waiting as there are pieces.
+        """
         waiting = queue.oldest
         try:
-            await self._take(waiting, step_aside)
+            await self._take(waiting)
         except Exception:
             # A fault of ours, not of the policy; it is told where background work is watched.
             self._drop(waiting)
             queue.remove_oldest()
             raise
         queue.remove_oldest()
-        await step_aside()
 
-    async def _take(self, waiting: WaitingTrial, step_aside: Callable[[], Awaitable[None]]) -> None:
+    async def _take(self, waiting: WaitingTrial) -> None:
         trial = waiting.open()
         if _is_malformed(trial):
             return
-        await step_aside()
         candidate = await self._judge(trial, trial.candidate)
         stable = await self._judge(trial, trial.stable)
-        await step_aside()
         if self._pending.is_full or _came_too_late(candidate) or _came_too_late(stable):
             self._drop(waiting)
             return
@@ -340,10 +341,6 @@ class _Report:
     fixes: list[Fix] = field(default_factory=list)
     flushes: int = 0
     failed_flushes: int = 0
-
-
-async def _go_on() -> None:
-    """Do not step aside: nobody is served any more."""
 
 
 def _is_settled(trial: Trial) -> bool:

@@ -49,9 +49,15 @@ def test_on_an_idle_thread_work_goes_on_at_once() -> None:
     assert PACE.rest_seconds(SLICE_NS, 20 * MICROSECOND_NS, 0.0) == 0
 
 
-def test_on_a_busy_thread_work_gets_a_fiftieth_of_the_time() -> None:
-    for waited_ns, utilisation in ((0, 0.4), (0, 1.0), (60 * MILLISECOND_NS, 0.0)):
-        assert PACE.rest_seconds(SLICE_NS, waited_ns, utilisation) == pytest.approx(49 * 60e-6)
+def test_on_a_busy_thread_one_request_of_a_hundred_meets_the_work_at_most() -> None:
+    request_ns, slice_ns = 600 * MICROSECOND_NS, 300 * MICROSECOND_NS
+    for utilisation in (0.4, 1.0):
+        rest_seconds = PACE.rest_seconds(slice_ns, 0, utilisation)
+        assert 100 * request_ns <= rest_seconds * 10**9 <= 200 * request_ns
+
+
+def test_on_a_slow_loop_work_gets_a_fiftieth_of_the_time() -> None:
+    assert PACE.rest_seconds(SLICE_NS, 60 * MILLISECOND_NS, 0.0) == pytest.approx(49 * 60e-6)
 
 
 def test_what_should_not_be_put_off_gets_a_tenth_of_a_busy_thread() -> None:
