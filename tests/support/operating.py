@@ -8,7 +8,7 @@ from tests.support.rollouts import NAMESPACES
 from webhook.flows.governance import stored_version
 from webhook.flows.operator import Operator
 from webhook.policy.version import PolicyVersion
-from webhook.ports.store import EvidenceBatch, SeenWorkload, Store
+from webhook.ports.store import ROLLOUT_LEASE, EvidenceBatch, SeenWorkload, Store
 from webhook.rollout.evidence import Counters
 from webhook.rollout.finding import Finding, FindingId, FindingKind, WorkloadDigest, finding_id
 from webhook.rollout.histogram import histogram_of
@@ -109,6 +109,10 @@ class Scene:
         outcome = advance(await self.store.commit(checked), None, self.now_ns, NAMESPACES)
         assert outcome is not None
         return await self.store.commit(outcome)
+
+    async def lead(self) -> None:
+        """Let somebody lead the rollouts, for a minute."""
+        await self.store.lead(ROLLOUT_LEASE, "leader", self.now_ns, 60 * SECOND)
 
     async def see(self, workloads: int = 0, *findings: Finding, errors: int = 0) -> None:
         """Record evidence, as a replica would."""

@@ -115,6 +115,8 @@ def explanation_text(told: ExplanationView) -> str:
         lines.append(f"Next: {escape(told.expected)}")
     if told.caution:
         lines.append(f"[yellow]{escape(told.caution)}[/]")
+    if told.note:
+        lines.append(f"[red]note:[/] {escape(told.note)}")
     return "\n".join(line for line in lines if line)
 
 

@@ -1,5 +1,7 @@
 """Looking at rollouts: list, get, status, explanation, history. Changes nothing."""
 
+from collections.abc import Sequence
+
 from webhook.flows.operator import Ask, Operator, View, find_rollout, require_policy
 from webhook.flows.rollout_views import (
     ExplanationView,
@@ -55,8 +57,7 @@ async def list_rollouts(operator: Operator, ask: ListRollouts) -> RolloutList:
     if ask.policy is not None:
         await require_policy(operator.store, ask.policy)
     found = await operator.store.rollouts(ask.policy, active=ask.active)
-    waits = any(rollout.phase.is_active for rollout in found)
-    note = await _leadership_note(operator) if waits else ""
+    note = await _leadership_note(operator, found)
     return RolloutList(items=tuple(map(view_rollout, found)), note=note)
 
 
@@ -71,7 +72,8 @@ async def rollout_status(operator: Operator, ask: RolloutName) -> RolloutStatus:
     rollout = await find_rollout(store, ask.name)
     evidence = await store.evidence(rollout.candidate, rollout.stable)
     since = await _attempt_begun(store, rollout)
-    return view_status(rollout, evidence, await store.namespaces(), operator.clock.now_ns(), since)
+    note = await _leadership_note(operator, [rollout])
+    return view_status(rollout, evidence, await store.namespaces(), operator.clock.now_ns(), since, note)
 
 
 async def explain_rollout(operator: Operator, ask: RolloutName) -> ExplanationView:
@@ -80,7 +82,8 @@ async def explain_rollout(operator: Operator, ask: RolloutName) -> ExplanationVi
     rollout = await find_rollout(store, ask.name)
     evidence = await store.evidence(rollout.candidate, rollout.stable)
     since = await _attempt_begun(store, rollout)
-    return view_explanation(rollout, evidence, operator.clock.now_ns(), since)
+    note = await _leadership_note(operator, [rollout])
+    return view_explanation(rollout, evidence, operator.clock.now_ns(), since, note)
 
 
 async def rollout_history(operator: Operator, ask: RolloutName) -> Histories:
@@ -107,8 +110,10 @@ async def _attempt_begun(store: Store, rollout: Rollout) -> Seen | None:
     return None
 
 
-async def _leadership_note(operator: Operator) -> str:
+async def _leadership_note(operator: Operator, rollouts: Sequence[Rollout]) -> str:
     """Say that nobody lets rollouts move, as far as the store can tell: whoever leads renews a lease in it."""
+    if not any(rollout.phase.is_active for rollout in rollouts):
+        return ""
     lease, now_ns = await operator.store.lease(ROLLOUT_LEASE), operator.clock.now_ns()
     if lease is not None and now_ns <= lease.expires_ns + _HANDOVER_NS:
         return ""

@@ -139,6 +139,8 @@ class ExplanationView(View, frozen=True, kw_only=True):
     expected: str
     expected_at: datetime | None
     caution: str
+    note: str = ""
+    """What keeps all rollouts where they are; empty when nothing does."""
 
 
 class RolloutStatus(View, frozen=True, kw_only=True):
@@ -268,8 +270,19 @@ def view_status(
     namespaces: Collection[str],
     now_ns: int,
     since: Seen | None = None,
+    note: str = "",
 ) -> RolloutStatus:
-    """Show everything about a rollout; `since` is where its attempt began, None for the first one."""
+    """Show everything about a rollout.
+
+    Args:
+        rollout: the rollout.
+        evidence: of its candidate.
+        namespaces: those known.
+        now_ns: wall time.
+        since: where its attempt began; None for the first one.
+        note: what keeps all rollouts where they are.
+
+    """
     assessment = assess(rollout, evidence, now_ns)
     begun = rollout.phase is not Phase.PENDING
     return RolloutStatus(
@@ -280,7 +293,7 @@ def view_status(
         hold=_hold(rollout, assessment),
         step_served=format_duration(assessment.served_ns),
         step_duration=format_duration(rollout.current_step.duration_ns),
-        explanation=view_explanation(rollout, evidence, now_ns, since),
+        explanation=view_explanation(rollout, evidence, now_ns, since, note),
         at=moment(now_ns),
     )
 
@@ -294,17 +307,18 @@ def view_bars(assessment: Assessment) -> tuple[BarView, ...]:
 
 
 def view_explanation(
-    rollout: Rollout, evidence: Evidence, now_ns: int, since: Seen | None = None
+    rollout: Rollout, evidence: Evidence, now_ns: int, since: Seen | None = None, note: str = ""
 ) -> ExplanationView:
-    """Show a rollout in plain words."""
+    """Show a rollout in plain words; with a `note` on what keeps it, nothing is expected."""
     told = explain(rollout, evidence, now_ns, since)
     return ExplanationView(
         where=told.where,
         why=told.why,
         needs=told.needs,
-        expected=told.expected,
-        expected_at=None if told.expected_ns is None else moment(told.expected_ns),
+        expected="" if note else told.expected,
+        expected_at=None if note or told.expected_ns is None else moment(told.expected_ns),
         caution=told.caution,
+        note=note,
     )
 
 

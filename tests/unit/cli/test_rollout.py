@@ -45,8 +45,17 @@ def test_a_rollout_is_shown_with_its_strategy(shop: Shop) -> None:
     assert "falsePositiveRate: {max: 0.0003, confidence: 0.95}" in printed.out
 
 
+def test_the_status_says_when_nobody_lets_rollouts_move(shop: Shop) -> None:
+    note = "note: nobody leads the rollouts: no server runs, or none can write the store; all of them hold"
+    for words in (("status", POLICY), ("explain", POLICY)):
+        out = shop.run("rollout", *words).out
+        assert note in out
+        assert "Next: " not in out
+
+
 def test_the_status_names_everything_that_matters(shop: Shop) -> None:
     shop.change(lambda scene: scene.see(200, finding(1), errors=2))
+    shop.change(lambda scene: scene.lead())
     out = shop.run("rollout", "status", POLICY).out
     for words in (
         "1.1.0 Progressing, step 1 of 2, enforce at 5 %",

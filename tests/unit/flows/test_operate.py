@@ -159,6 +159,7 @@ async def test_when_a_retried_step_ends_is_told_from_what_it_has_seen_since(scen
     await scene.store.commit(outcome)
     scene.clock.advance(3600)
     await scene.see(1_100)
+    await scene.lead()
     for told in (
         await explain_rollout(scene.operator(), NAMED),
         (await rollout_status(scene.operator(), NAMED)).explanation,
@@ -195,6 +196,21 @@ async def test_the_list_says_when_nobody_lets_rollouts_move(scene: Scene) -> Non
     assert "nobody leads the rollouts since 2" in (await list_rollouts(operator, asked)).note
     await operate.abort_rollout(operator, VERB)
     assert (await list_rollouts(operator, asked)).note == ""  # nothing waits for a leader
+
+
+async def test_status_and_explanation_expect_nothing_while_nobody_lets_rollouts_move(scene: Scene) -> None:
+    await scene.begun()
+    await scene.see(100)
+    operator = scene.operator()
+    for led in (False, True):
+        if led:
+            await scene.lead()
+        for told in (
+            await explain_rollout(operator, NAMED),
+            (await rollout_status(operator, NAMED)).explanation,
+        ):
+            assert told.note.startswith("nobody leads the rollouts") is not led
+            assert bool(told.expected) is led
 
 
 async def test_a_policy_that_was_never_rolled_out_is_no_unknown_name(scene: Scene) -> None:
