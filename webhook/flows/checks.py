@@ -54,15 +54,37 @@ class Checks:
         return _add_probes(tested, probed)
 
     def _run(self, version: PolicyVersion, candidates: Sequence[Source]) -> CheckResult:
+        others: list[str] = []
         try:
-            tests = [source for source in candidates if _tests_policy(read_module(source), version)]
+            tests = [source for source in candidates if _is_test_of(version, source, others)]
             if not tests:
-                return CheckResult(passed=True, message="no unit tests refer to this policy")
+                return CheckResult(True, "no unit tests refer to this policy" + _leave_out(others))
             files = PolicyFiles((*version.sources, *tests), {})
             report = run_policy_tests(files, RunOptions(), self._clock)
         except (PolicyError, CompileError) as error:
             return CheckResult(passed=False, message=f"the unit tests do not compile: {error}")
-        return CheckResult(report.passed, _summarise(report))
+        return CheckResult(report.passed, _summarise(report) + _leave_out(others))
+
+
+def _is_test_of(version: PolicyVersion, source: Source, unreadable: list[str]) -> bool:
+    """Tell whether a test module refers to a policy.
+
+    One that cannot be read is taken for such a test when it names the policy's package anywhere, and raised; else
+    it is somebody else's, and noted among the `unreadable`.
+    """
+    try:
+        return _tests_policy(read_module(source), version)
+    except (PolicyError, CompileError):
+        if version.package.rpartition(".")[2] in source.text:
+            raise
+        unreadable.append(source.path)
+        return False
+
+
+def _leave_out(unreadable: Sequence[str]) -> str:
+    if not unreadable:
+        return ""
+    return f"; left out, since it does not compile and does not name this policy: {', '.join(unreadable)}"
 
 
 def _tests_policy(module: PolicyModule, version: PolicyVersion) -> bool:
