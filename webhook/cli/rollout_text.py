@@ -23,7 +23,7 @@ from webhook.flows.rollout_views import (
     TransitionView,
 )
 from webhook.rollout.bars import BarName, BarState
-from webhook.rollout.duration import describe_duration, parse_duration
+from webhook.rollout.duration import abbreviate_duration, describe_duration, parse_duration
 from webhook.rollout.life import Phase
 
 PHASE_STYLES = {
@@ -150,8 +150,8 @@ def format_time(at: datetime) -> str:
 
 
 def age(at: datetime, now: datetime) -> str:
-    """Say how long ago something was."""
-    return describe_duration(max(round((now - at).total_seconds() * 1e9), 0))
+    """Say how long ago something was, for a narrow column."""
+    return abbreviate_duration(max(round((now - at).total_seconds() * 1e9), 0))
 
 
 def share(fraction: float) -> str:

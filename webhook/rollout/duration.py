@@ -84,14 +84,24 @@ def format_duration(nanoseconds: int) -> str:
 
 def describe_duration(nanoseconds: int) -> str:
     """Say a duration to a person, in its two largest units: `2 days 4 hours`, `35 seconds`."""
-    names = (("day", DAY_NS), ("hour", HOUR_NS), ("minute", MINUTE_NS), ("second", SECOND_NS))
-    words: list[str] = []
+    parts = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in _largest_units(nanoseconds)]
+    return " ".join(parts) or "less than a second"
+
+
+def abbreviate_duration(nanoseconds: int) -> str:
+    """Write a duration for a narrow column, as `kubectl get` does, in its two largest units: `2d4h`, `35s`."""
+    return "".join(f"{count}{unit[0]}" for count, unit in _largest_units(nanoseconds)) or "0s"
+
+
+def _largest_units(nanoseconds: int) -> list[tuple[int, str]]:
+    """Give how many of its two largest units a duration has; none when it is shorter than a second."""
+    found: list[tuple[int, str]] = []
     rest = max(nanoseconds, 0)
-    for name, unit in names:
-        count, remainder = divmod(rest, unit)
-        if count and len(words) < 2:
-            words.append(f"{count} {name}{'' if count == 1 else 's'}")
+    for unit, length_ns in (("day", DAY_NS), ("hour", HOUR_NS), ("minute", MINUTE_NS), ("second", SECOND_NS)):
+        count, remainder = divmod(rest, length_ns)
+        if count and len(found) < 2:
+            found.append((count, unit))
             rest = remainder
-        elif words:
+        elif found:
             break
-    return " ".join(words) or "less than a second"
+    return found

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.rollout.duration import describe_duration, format_duration, parse_duration
+from webhook.rollout.duration import abbreviate_duration, describe_duration, format_duration, parse_duration
 from webhook.rollout.errors import InvalidDuration
 
 SECOND = 1_000_000_000
@@ -50,3 +50,10 @@ def test_what_is_written_is_read_back(nanoseconds: int) -> None:
 )  # fmt: skip
 def test_a_person_is_told_the_two_largest_units(seconds: int, words: str) -> None:
     assert describe_duration(seconds * SECOND) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(187_200, "2d4h"), (86_400, "1d"), (35, "35s"), (3_661, "1h1m"), (0.4, "0s")]
+)
+def test_a_narrow_column_has_them_abbreviated(seconds: float, text: str) -> None:
+    assert abbreviate_duration(round(seconds * SECOND)) == text
