@@ -47,6 +47,10 @@ demo: $(STAMP) ## a dozen reviews decided and explained; a policy version rolled
 bench: $(STAMP) ## latency and throughput of the real server beside a bare handler
 	$(BIN)/python -m bench.admission
 
+.PHONY: bench-start
+bench-start: $(STAMP) ## how soon a server with 50 policies is ready
+	$(BIN)/python -m bench.start
+
 .PHONY: bench-journal
 bench-journal: $(STAMP) ## what a rollout in progress costs requests, and how fast evidence is written
 	$(BIN)/python -m bench.journal

@@ -76,7 +76,7 @@ def main(
         console = Console(width=_PLAIN_WIDTH)
     with tempfile.TemporaryDirectory(prefix="gradate-bench-") as folder, ExitStack() as stack:
         certificates = issue_certificates(Path(folder) / "certs")
-        servers = {BARE: stack.enter_context(_serve_bare(Path(folder), certificates))}
+        servers = {BARE: stack.enter_context(serve_bare(Path(folder), certificates))}
         for count in workers:
             name = f"gradate, {count} worker{'s' if count > 1 else ''}"
             running = serve_gradate(Path(folder), certificates, policies, workers=count)
@@ -98,7 +98,8 @@ def main(
 
 
 @contextmanager
-def _serve_bare(folder: Path, certificates: CertificateFolder) -> Iterator[LocalServer]:
+def serve_bare(folder: Path, certificates: CertificateFolder) -> Iterator[LocalServer]:
+    """Run the bare handler until the block ends."""
     (port,) = free_ports(1)
     command = [
         *(sys.executable, "-m", "bench.bare", "--port", str(port)),

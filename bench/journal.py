@@ -323,20 +323,14 @@ def _load(server: LocalServer, connections: int, duration: float) -> Mapping[str
         ),
         *("--connections", str(connections), "--warm-up", str(_WARM_UP), "--duration", str(duration)),
     ]
-    computed_us = _computed_us(server)
+    before_seconds = server.cpu_seconds()
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise click.ClickException(done.stderr.strip())
     figures: dict[str, float] = json.loads(done.stdout)
     # The warm-up is not counted among the requests, but its share of the time is known.
     asked = figures["requests"] * (duration + _WARM_UP) / duration
-    return {**figures, "cpu_us": (_computed_us(server) - computed_us) / asked}
-
-
-def _computed_us(server: LocalServer) -> float:
-    """Give the processor time of a server so far, in microseconds."""
-    user, system = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) * 1_000_000 / os.sysconf("SC_CLK_TCK")
+    return {**figures, "cpu_us": (server.cpu_seconds() - before_seconds) * 1_000_000 / asked}
 
 
 def _print(

@@ -44,6 +44,10 @@ class LocalServer:
         """Give the resident memory of its processes, in MiB."""
         return sum(_resident_kib(pid) for pid in _family(self.pid)) / 1024
 
+    def cpu_seconds(self) -> float:
+        """Give the processor time of its processes so far."""
+        return sum(map(_cpu_ticks, _family(self.pid))) / os.sysconf("SC_CLK_TCK")
+
 
 def issue_certificates(folder: Path) -> CertificateFolder:
     """Issue a CA and a serving certificate for loopback."""
@@ -152,3 +156,8 @@ def _family(pid: int) -> list[int]:
 def _resident_kib(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")), 0)
+
+
+def _cpu_ticks(pid: int) -> int:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return int(user) + int(system)
