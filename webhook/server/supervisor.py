@@ -9,9 +9,10 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
 from webhook.server.channel import Channel, Message, Report, StartFailure
@@ -85,6 +86,7 @@ class Supervisor:
         self._exposition = exposition
         self._drain_seconds = drain_seconds
         self._timing = timing or SupervisorTiming()
+        self._context = _forking_context(orders)
         self._stop = Stop()
         self._failure: str | None = None
         self._was_ready = False
@@ -151,7 +153,7 @@ class Supervisor:
         _, channel = await asyncio.get_running_loop().create_connection(
             lambda: Channel(lambda message: self._hear(seat, message), lost.set), sock=ours
         )
-        process = multiprocessing.get_context("spawn").Process(
+        process = self._context.Process(
             target=work, args=(seat.order, theirs), name=f"gradate-worker-{seat.order.name}", daemon=True
         )
         with _interrupts_blocked():
@@ -245,6 +247,16 @@ def _summarise(seat: Seat) -> Health:
         return Health(ok=True, note=f"not ready ({'; '.join(failed)})")
     notes = [f"{one.name}: {one.health.note}" for one in seat.checks if one.health.note]
     return Health(ok=True, note="; ".join(notes) or "ready")
+
+
+def _forking_context(orders: Sequence[WorkerOrder]) -> ForkServerContext:
+    """Give a way to start workers as copies of one process that has imported all they need, and nothing else.
+
+    It has neither threads nor a loop, so that copying it is safe; what it imported is in memory once.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([work.__module__, *{type(order.build).__module__ for order in orders}])
+    return context
 
 
 async def _exit_of(process: BaseProcess) -> None:

@@ -1,4 +1,4 @@
-"""One of several worker processes: its main function, called in a fresh interpreter.
+"""One of several worker processes: its main function, called in a fresh process.
 
 Owns what makes a worker different from a server that is alone: a shared port, a supervisor to report to, no
 operations listener. Must not know other workers.
@@ -36,7 +36,7 @@ class WorkerOrder:
     address: ListenAddress
     """Where to listen; the port is real."""
     build: Build
-    """Importable in the worker's interpreter."""
+    """Importable in the worker's process."""
 
 
 def work(order: WorkerOrder, supervisor: socket.socket) -> None:

@@ -78,6 +78,15 @@ async def wait_for(supervision: Supervision, *, other_than: int | None = None) -
     return pid
 
 
+def look_at(pid: int) -> tuple[str, int]:
+    """Give the state of a process and the id of its parent."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return "gone", 0
+    return state, int(parent)
+
+
 async def test_a_worker_that_hangs_is_killed_and_replaced(
     certificates: CertificateFolder, tmp_path: Path
 ) -> None:
@@ -104,6 +113,23 @@ async def test_a_worker_that_dies_again_and_again_is_given_more_time_each_time(
             pid = await wait_for(supervision, other_than=pid)
     pauses = [event["restartInSeconds"] for event in supervision.events() if "restartInSeconds" in event]
     assert pauses == [0.05, 0.1]
+
+
+async def test_when_the_process_that_workers_are_copied_from_dies_there_are_new_ones(
+    certificates: CertificateFolder, tmp_path: Path
+) -> None:
+    async with supervising(certificates, tmp_path / "log") as supervision:
+        orphan = await wait_for(supervision)
+        _, parent = look_at(orphan)
+        assert parent != os.getpid()
+        os.kill(parent, 9)
+        await wait_for(supervision, other_than=orphan)
+        server = Server(None, certificates, supervision.address.port, 0)  # type: ignore[arg-type]  # no process here
+        async with server.client() as client:
+            assert (await client.ask(post(review_body()))).status == 200
+        async with asyncio.timeout(20):
+            while look_at(orphan)[0] not in {"Z", "gone"}:  # noqa: ASYNC110  another process
+                await asyncio.sleep(0.02)
 
 
 async def test_a_worker_that_cannot_start_ends_the_supervisor_with_its_reason(
