@@ -6,19 +6,19 @@ Knows nothing of what is done with the answers.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import operator
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from webhook.rego import ir
 
 _Kind = TypeVar("_Kind", bound=ir.Statement)
+_Found = TypeVar("_Found")
 
 _OPERANDS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
     ir.ArrayAppend: ("value",),
@@ -106,22 +106,34 @@ _NEVER_UNDEFINED: Final = frozenset(
 )
 
 
-def reads(statement: ir.Statement) -> list[ir.Operand]:
+def reads(statement: ir.Statement) -> Sequence[ir.Operand]:
     """Give the operands that a statement reads, nested blocks and the collection it changes not counted."""
-    operands: list[ir.Operand] = []
-    for field in _OPERANDS.get(type(statement), ()):
-        value = getattr(statement, field)
-        if type(value) is tuple:
-            operands += value
-        else:
-            operands.append(value)
-    return operands
+    read = _READ.get(type(statement))
+    return read(statement) if read else ()
 
 
 def sets(statement: ir.Statement) -> Sequence[ir.Local]:
     """Give the variables that a statement assigns or resets, those in nested blocks not counted."""
-    fields = _TARGETS.get(type(statement))
-    return [getattr(statement, field) for field in fields] if fields else ()
+    read = _SET.get(type(statement))
+    return read(statement) if read else ()
+
+
+def _tuple_of(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Make a function that gives what some fields of a statement hold."""
+    several = [field in _SEVERAL for field in fields]
+    get = operator.attrgetter(*fields)
+    match several:
+        case [True] | [False, False]:
+            return get
+        case [False]:
+            return lambda statement: (get(statement),)
+        case [True, True]:
+            return lambda statement: tuple(itertools.chain.from_iterable(get(statement)))
+    raise AssertionError(fields)
+
+
+_READ: Final = {kind: _tuple_of(fields) for kind, fields in _OPERANDS.items()}
+_SET: Final = {kind: _tuple_of(fields) for kind, fields in _TARGETS.items()}
 
 
 def changes(statement: ir.Statement) -> ir.Local | None:
@@ -203,6 +215,24 @@ def is_never_undefined(statement: ir.Statement) -> bool:
     return all(isinstance(operand, ir.Constant) for operand in reads(statement))
 
 
+class _Computed(Generic[_Found]):
+    """An attribute of a `Usage` that is computed when it is first asked for.
+
+    As `functools.cached_property`, whose lock costs more than most of these before Python 3.12.
+    """
+
+    def __init__(self, compute: Callable[[Usage], _Found]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, usage: Usage, _: type) -> _Found:
+        found = usage.__dict__[self._name] = self._compute(usage)
+        return found
+
+
 class Usage:
     """How often each variable of some blocks is read, set and changed; and the statements in them."""
 
@@ -211,7 +241,7 @@ class Usage:
         self.statements: Mapping[type[ir.Statement], Sequence[ir.Statement]] = _by_kind(blocks)
         """All statements of each kind that occurs, nested ones too, in no particular order."""
 
-    @functools.cached_property
+    @_Computed
     def read(self) -> Counter[ir.Local]:
         """Reads as an operand."""
         operands: list[ir.Operand] = []
@@ -221,7 +251,7 @@ class Usage:
                 operands += itertools.chain.from_iterable(values) if field in _SEVERAL else values
         return Counter([operand for operand in operands if not isinstance(operand, ir.Constant)])
 
-    @functools.cached_property
+    @_Computed
     def set(self) -> Counter[ir.Local]:
         """Assignments, resets not counted; a parameter counts as one."""
         targets = [*self._params]
@@ -231,24 +261,25 @@ class Usage:
                     targets += map(operator.attrgetter(field), statements)
         return Counter(targets)
 
-    @functools.cached_property
+    @_Computed
     def reset(self) -> Counter[ir.Local]:
         """Resets."""
-        return Counter([statement.target for statement in self.of_kind(ir.ResetLocal)])
+        resets = self.of_kind(ir.ResetLocal)
+        return Counter([statement.target for statement in resets]) if resets else _NONE
 
-    @functools.cached_property
+    @_Computed
     def changed(self) -> Counter[ir.Local]:
         """Additions to the collection that the variable holds."""
         changed: list[ir.Local] = []
         for kind in self.statements.keys() & _CHANGED.keys():
             changed += map(operator.attrgetter(_CHANGED[kind]), self.statements[kind])
-        return Counter(changed)
+        return Counter(changed) if changed else _NONE
 
-    @functools.cached_property
+    @_Computed
     def set_once(self) -> AbstractSet[ir.Local]:
         """Variables that exactly one statement (or the caller) gives their value."""
         once = {variable for variable, count in self.set.items() if count == 1}
-        return once.difference(self.reset)
+        return once.difference(self.reset) if self.reset else once
 
     def of_kind(self, kind: type[_Kind]) -> Sequence[_Kind]:
         """Give all statements of a kind, nested ones too, in no particular order."""
@@ -264,11 +295,15 @@ class Usage:
 
     def total(self, variable: ir.Local) -> int:
         """Count all occurrences of a variable."""
-        return self.read[variable] + self.set[variable] + self.reset[variable] + self.changed[variable]
+        counts = (self.read, self.set, self.reset, self.changed)
+        return sum([count.get(variable, 0) for count in counts])
 
     def variables(self) -> AbstractSet[ir.Local]:
         """Give all variables that occur."""
         return self.read.keys() | self.set.keys() | self.reset.keys() | self.changed.keys()
+
+
+_NONE: Final[Counter[ir.Local]] = Counter()
 
 
 def _by_kind(blocks: Sequence[ir.Block]) -> dict[type[ir.Statement], list[ir.Statement]]:

@@ -7,7 +7,8 @@ read of a slot that is filled when the evaluation starts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from webhook.rego import dataflow, ir
@@ -39,6 +40,8 @@ class _Chains:
         self._context_of: dict[ir.Local, int] = {}
         """The number of the documents in which each of them is looked up: a `with` puts new ones in force."""
         self._contexts = 0
+        self._lookups: list[ir.Dot] = []
+        """The lookups that lead to a path."""
         self.places: Counter[_Path] = Counter()
         """In how many places each path is looked up."""
         if ir.INPUT in usage.read:
@@ -51,6 +54,7 @@ class _Chains:
             if isinstance(statement, ir.Dot):
                 path = self._path(statement, context)
                 if path is not None:
+                    self._lookups.append(statement)
                     self._paths[statement.target] = path
                     self._context_of[statement.target] = context
                     self.places[path] += _ENOUGH if in_loop else 1
@@ -81,46 +85,36 @@ class _Chains:
         """Read shared paths from their slots."""
         if shared.isdisjoint(self.places):
             return self._function
-        function = dataflow.with_body(
-            self._function, [self._block(block, shared) for block in self._function.blocks]
+        replaced = [lookup for lookup in self._lookups if self._paths[lookup.target] in shared]
+        no_longer_read = Counter([lookup.source for lookup in replaced])
+        paths = {lookup.target: self._paths[lookup.target] for lookup in replaced}
+        steps = {variable for variable in paths if self._usage.read[variable] == no_longer_read[variable]}
+        return dataflow.with_body(
+            self._function, [_with_paths(block, paths, steps) for block in self._function.blocks]
         )
-        return _without_steps(function)
-
-    def _block(self, block: ir.Block, shared: set[_Path]) -> ir.Block:
-        result: list[ir.Statement] = []
-        for statement in block:
-            if isinstance(statement, ir.Dot):
-                path = self._paths.get(statement.target)
-                if path in shared:
-                    result.append(ir.InputPath(path, statement.target, location=statement.location))
-                else:
-                    result.append(statement)
-            elif type(statement) in ir.NESTING:
-                result.append(dataflow.with_blocks(statement, lambda inner: self._block(inner, shared)))
-            else:
-                result.append(statement)
-        return dataflow.with_statements(block, result)
 
 
-def _without_steps(function: ir.Function) -> ir.Function:
-    """Remove reads that only led to the next, longer path."""
-    usage = dataflow.Usage(function.blocks, function.params)
-    return dataflow.with_body(function, [_skip(block, usage) for block in function.blocks])
+def _with_paths(block: ir.Block, paths: Mapping[ir.Local, _Path], steps: AbstractSet[ir.Local]) -> ir.Block:
+    """Read from slots the variables that have `paths`; leave out `steps`, which nothing reads any more.
 
-
-def _skip(block: ir.Block, usage: dataflow.Usage) -> ir.Block:
+    A step stays where it does not just lead to the next, longer path: it has to be there.
+    """
     result: list[ir.Statement] = []
     for statement in block:
-        if type(statement) in ir.NESTING:
-            result.append(dataflow.with_blocks(statement, lambda inner: _skip(inner, usage)))
-            continue
-        previous = result[-1] if result else None
-        if (
-            isinstance(statement, ir.InputPath)
-            and isinstance(previous, ir.InputPath)
-            and previous.target not in usage.read
-            and statement.path[: len(previous.path)] == previous.path
-        ):
-            result.pop()
-        result.append(statement)
+        kind = type(statement)
+        if kind is ir.Dot and statement.target in paths:  # type: ignore[attr-defined]
+            target = statement.target  # type: ignore[attr-defined]
+            path = paths[target]
+            previous = result[-1] if result else None
+            if (
+                isinstance(previous, ir.InputPath)
+                and previous.target in steps
+                and path[: len(previous.path)] == previous.path
+            ):
+                result.pop()
+            result.append(ir.InputPath(path, target, location=statement.location))
+        elif kind in ir.NESTING:
+            result.append(dataflow.with_blocks(statement, lambda inner: _with_paths(inner, paths, steps)))
+        else:
+            result.append(statement)
     return dataflow.with_statements(block, result)

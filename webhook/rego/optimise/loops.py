@@ -57,27 +57,27 @@ def _statement(statement: ir.Statement, usage: dataflow.Usage) -> ir.Statement:
 def _flag(loop: ir.Scan, usage: dataflow.Usage) -> ir.Local | None:
     """Give the variable that is the only lasting effect of a loop, if there is one such."""
     inside = dataflow.Usage((loop.block,))
-    made = {
+    kinds = inside.statements.keys()
+    changed = {dataflow.changes(statement) for kind in kinds & _LASTING for statement in inside.of_kind(kind)}
+    if not changed <= inside.set.keys():
+        return None
+    lasting = {
         variable
         for variable in inside.set.keys() | inside.reset.keys()
-        if usage.total(variable) == inside.total(variable)
+        if usage.total(variable) > inside.total(variable)
     }
-    flags: set[ir.Local] = set()
-    values: set[tuple[type, str]] = set()
-    for statement in ir.walk((loop.block,)):
-        if type(statement) in _LASTING and dataflow.changes(statement) not in made:
-            return None
-        for target in dataflow.sets(statement):
-            if target in made:
-                continue
-            if not isinstance(statement, ir.AssignVar) or not isinstance(statement.source, ir.Constant):
-                return None
-            flags.add(target)
-            values.add((type(statement.source.value), repr(statement.source.value)))
-    if len(flags) != 1 or len(values) != 1:
+    if len(lasting) != 1 or not lasting.isdisjoint(changed):
         return None
-    (flag,) = flags
-    return flag if usage.set[flag] == inside.set[flag] and _ends_with(loop.block, flag) else None
+    (flag,) = lasting
+    values: set[tuple[type, str]] = set()
+    for kind in kinds & dataflow.SETTING:
+        for statement in inside.of_kind(kind):
+            if flag in dataflow.sets(statement):
+                if not isinstance(statement, ir.AssignVar) or not isinstance(statement.source, ir.Constant):
+                    return None
+                values.add((type(statement.source.value), repr(statement.source.value)))
+    is_set_only_here = usage.set[flag] == inside.set[flag]
+    return flag if len(values) == 1 and is_set_only_here and _ends_with(loop.block, flag) else None
 
 
 def _ends_with(block: ir.Block, flag: ir.Local) -> bool:

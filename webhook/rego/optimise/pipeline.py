@@ -55,17 +55,16 @@ def optimise(
     plans = {f"plan {plan.name}": plan for plan in policy.plans if f"plan {plan.name}" not in entries}
     bodies = {function.name: _Body(function) for function in (*policy.functions, *entries.values())}
     plan_usages = [dataflow.Usage(plan.blocks) for plan in plans.values()]
-    order = _callees_first(bodies)
+    calls = count_calls(
+        [*[body.function.blocks for body in bodies.values()], *[p.blocks for p in plans.values()]]
+    )
     constants: dict[str, Value] = {}
-    for name in order:
-        _simplify(bodies[name], builtins, constants)
-        _note_constant(bodies[name].function, constants)
-    calls = count_calls([*[body.usage for body in bodies.values()], *plan_usages])
     candidates: dict[str, Candidate] = {}
-    for name in order:
+    for name in _callees_first(bodies):
         body = bodies[name]
-        if body.replace(inline_calls(body.function, body.usage, candidates, calls)):
-            _simplify(body, builtins, constants)
+        body.replace(inline_calls(body.function, body.usage, candidates, calls))
+        _simplify(body, builtins, constants)
+        _note_constant(body.function, constants)
         for rewrite in last:
             body.apply(rewrite)
         if (found := candidate(body.function, body.usage)) is not None:
@@ -147,14 +146,18 @@ def _merge_only_callee(entry: _Body, bodies: Mapping[str, _Body], calls: Mapping
 
 
 def _simplify(body: _Body, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]) -> None:
-    """Rewrite a function until no rewrite finds anything, each one having seen what all others left."""
+    """Rewrite a function until no rewrite finds anything, each one having seen what all others left.
+
+    None finds anything in what it has just left itself, so the last one with an effect need not run again.
+    """
     propagation = functools.partial(propagate, builtins=builtins, constants=constants)
     rewrites: list[_Rewrite] = [propagation, return_early, remove_unset, remove_unused, make_literals]
-    without_effect = 0
+    last: _Rewrite | None = None
     for rewrite in rewrites * _ROUNDS:
-        without_effect = 0 if body.apply(rewrite) else without_effect + 1
-        if without_effect == len(rewrites):
+        if rewrite is last:
             break
+        if body.apply(rewrite) or last is None:
+            last = rewrite
 
 
 def _note_constant(function: ir.Function, constants: dict[str, Value]) -> None:

@@ -120,6 +120,24 @@ def test_a_rule_in_a_loop_is_remembered_and_not_inlined() -> None:
     assert [function.name for function in optimised(rules).policy.functions] == ["g0.data.t.q"]
 
 
+def test_a_name_for_a_part_of_the_input_is_never_called_however_large_its_callers_are() -> None:
+    bodies = "".join(f"p contains {n} if some x in pod.spec.xs[{n}]\n" for n in range(100))
+    rules = f"pod := input.request.object\n{bodies}"
+
+    assert not optimised(rules).policy.functions
+    assert agreed(rules, {"request": {"object": {"spec": {"xs": [[], [1], [2]]}}}}) == '[{"result": {1, 2}}]'
+
+
+def test_a_rule_asked_twice_in_one_body_and_nowhere_else_is_called_once_and_inlined() -> None:
+    rules = """
+        p if { q.a; some x in input.xs; x == q.b }
+        q := {"a": a, "b": b} if { a := input.c.d + 1; b := input.c.e + a; a != 7; b != 7; b > a }
+    """
+
+    assert not optimised(rules).policy.functions
+    assert agreed(rules, {"xs": [0, 3], "c": {"d": 1, "e": 1}}) == '[{"result": true}]'
+
+
 def test_a_chain_of_else_returns_at_the_first_success() -> None:
     rules = "p := f(input.a)\nf(x) := `one` if x == 1 else := `two` if x == 2 else := `many`"
 
