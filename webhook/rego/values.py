@@ -170,6 +170,10 @@ class RegoSet:
             return any(equal(element, value) for element in self.composites)
         return value in self._indexed()
 
+    def get(self, text: str, absent: Value) -> Value:
+        """Give a text if it is an element, else `absent`: what an object gives for its keys."""
+        return self.scalars.get(text, absent)
+
     def __len__(self) -> int:
         return len(self.scalars) + len(self.composites)
 

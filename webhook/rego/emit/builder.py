@@ -85,6 +85,15 @@ class Builder:
         if kind is not None and self.usage.is_set_once(variable):
             self._kinds[variable] = kind
 
+    def is_keyed(self, operand: ir.Operand) -> bool:
+        """Say whether an operand certainly is an object or set."""
+        return not isinstance(operand, ir.Constant) and self.scopes.is_keyed(operand)
+
+    def note_keyed(self, operand: ir.Operand) -> None:
+        """Note that an operand has been found to be an object or set."""
+        if not isinstance(operand, ir.Constant) and operand > ir.DATA and self.usage.is_set_once(operand):
+            self.scopes.note_keyed(operand)
+
     def require(self, *operands: ir.Operand) -> None:
         """Leave the current block unless the operands have values."""
         for operand in operands:

@@ -11,7 +11,7 @@ from webhook.rego.emit import shortcuts
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.expressions import Condition
 from webhook.rego.emit.runtime import CONTEXT_SLOT, FREE_SIZE
-from webhook.rego.emit.shortcuts import Result, Site
+from webhook.rego.emit.shortcuts import Failure, Result, Site
 
 
 def write_call(b: Builder, s: ir.Call) -> None:
@@ -94,7 +94,7 @@ def _builtin(b: Builder, s: ir.Call | ir.Holds) -> Result:
         b.writer.line(f"tick({b.documents.frame})")
     if b.unit.builtins[s.function].needs_context:
         arguments = [f"{b.documents.frame}[{CONTEXT_SLOT}]", *map(b.read, s.arguments)]
-        return Result(f"{b.unit.builtin(s.function)}({', '.join(arguments)})", may_raise=True)
+        return Result(f"{b.unit.builtin(s.function)}({', '.join(arguments)})", failure=Failure.RAISED)
     return shortcuts.value(Site(b, s.function, s.arguments))
 
 
@@ -102,8 +102,8 @@ def _set_result(b: Builder, s: ir.Call | ir.CallFormat, target: ir.Local, found:
     """Set a variable to what a builtin gives, or leave the block."""
     jump = b.jump()
     _guard(b, s, f"v{target}", found, jump=jump)
-    is_defined = found.kind is not None and (jump is not None or not found.may_raise)
-    b.scopes.assign(target, defined=is_defined)
+    leaves = found.failure is Failure.NONE or (found.failure is Failure.RAISED and jump is not None)
+    b.scopes.assign(target, defined=leaves and found.kind is not None)
     b.note_kind(target, found.kind)
     b.require(target)
     _charge_size(b, s, f"v{target}", found)
@@ -125,7 +125,7 @@ def _guard(
     b: Builder, s: ir.Call | ir.Holds | ir.CallFormat, result: str, found: Result, *, jump: str | None
 ) -> None:
     """Set a Python variable to what a builtin gives; its failure jumps, or makes the variable undefined."""
-    if not found.may_raise:
+    if found.failure is not Failure.RAISED:
         b.writer.line(f"{result} = {found.code}")
         return
     with b.writer.block("try:"):

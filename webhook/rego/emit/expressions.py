@@ -24,6 +24,9 @@ class Operands(Protocol):
     def kind(self, operand: ir.Operand) -> type | None:
         """Give the type of an operand's value if it is known."""
 
+    def is_keyed(self, operand: ir.Operand) -> bool:
+        """Say whether an operand certainly is an object or set."""
+
 
 def lookup(at: Operands, source: ir.Operand, key: ir.Operand) -> str:
     """Give the expression of `source[key]`, `U` when there is none."""
@@ -32,7 +35,8 @@ def lookup(at: Operands, source: ir.Operand, key: ir.Operand) -> str:
     if not at.unit.options.inline:
         return fallback
     if at.kind(key) is str:
-        return _guarded(at, source, dict, f"{source_code}.get({key_code}, U)", fallback)
+        found = f"{source_code}.get({key_code}, U)"
+        return found if at.is_keyed(source) else _guarded(at, source, dict, found, fallback)
     if isinstance(key, ir.Constant) and type(key.value) is int and key.value >= 0:
         element = f"({source_code}[{key_code}] if len({source_code}) > {key_code} else U)"
         return _guarded(at, source, list, element, fallback)

@@ -27,8 +27,6 @@ _DEEPEST_INDENTATION: Final = 60
 """Python allows 100 levels of indentation; beyond this many, a loop moves into a function of its own."""
 _CONTROL: Final = ir.NESTING | {ir.Break, ir.ExitLoop, ir.ReturnLocal}
 """Statements that decide where control goes."""
-_FREE_ROUNDS: Final = 15
-"""A loop that is in no other loop and makes no more rounds than this costs no steps."""
 
 
 def emit_function(
@@ -179,6 +177,10 @@ class FunctionBuilder(Builder):
         if condition is not None:
             self.leave_if(condition.holds, condition.fails)
             return
+        jump = self.jump()
+        if jump is not None and not _needs_loop(s.block):
+            self._block(s.block, done=jump)
+            return
         flag = self.new_name("n")
         self.writer.line(f"{flag} = True")
         self._block(s.block, done=f"{flag} = False")
@@ -255,16 +257,32 @@ class FunctionBuilder(Builder):
         source, needs_key = self.read(s.source), bool(self.usage.read[s.key])
         if isinstance(s.source, ir.Constant):
             return self._constant_loop_header(s, s.source.value, needs_key=needs_key)
+        variables = f"v{s.key}, v{s.value}" if needs_key else f"v{s.value}"
+        general = f"{ordered}{'pairs' if needs_key else 'elements'}({source})"
+        if self._loops:
+            items = self._inner_items(s.source, general)
+            numbered = f"enumerate({items}) if {items} is {source} else {items}"
+            return f"for {variables} in {numbered if needs_key else items}:"
+        short = f"enumerate({source})" if needs_key else source
+        paid = f"rounds({self.documents.frame}, {general})"
+        return f"for {variables} in {self._of_array(s.source, runtime.FREE_ROUNDS, short, paid)}:"
+
+    def _inner_items(self, source: ir.Operand, general: str) -> str:
+        """Write what precedes a loop within another; give the name of what it goes through."""
         items = self.new_name("s")
-        slow = f"{ordered}{'pairs' if needs_key else 'elements'}({source})"
-        self.writer.line(f"{items} = {source} if {source}.__class__ is list else {slow}")
-        self._charge_rounds(f"len({items})")
-        rounds = self.new_name("s")
-        long = f"watched({self.documents.frame}, {items})"
-        self.writer.line(f"{rounds} = {items} if len({items}) <= {runtime.LONG_LOOP} else {long}")
-        if needs_key:
-            return f"for v{s.key}, v{s.value} in (enumerate({rounds}) if {items} is {source} else {rounds}):"
-        return f"for v{s.value} in {rounds}:"
+        long = f"inner_rounds({self.documents.frame}, {general})"
+        found = self._of_array(source, runtime.LONG_LOOP, self.read(source), long)
+        self.writer.line(f"{items} = {found}")
+        self._charge_inner_rounds(f"len({items})")
+        return items
+
+    def _of_array(self, source: ir.Operand, length: int, fast: str, general: str) -> str:
+        """Give an expression that is right for arrays up to a length, and another one for the rest."""
+        code, kind = self.read(source), self.kind(source) if self.is_defined(source) else None
+        if kind is not None and kind is not list:
+            return general
+        is_array = "" if kind is list else f"{code}.__class__ is list and "
+        return f"{fast} if {is_array}len({code}) <= {length} else {general}"
 
     def _constant_loop_header(self, s: ir.Scan, source: Value, *, needs_key: bool) -> str:
         """Do the same for a loop over what is known: its rounds are laid out, in order."""
@@ -273,19 +291,15 @@ class FunctionBuilder(Builder):
         if needs_key:
             items = list(enumerate(source) if type(source) is list else runtime.ordered_pairs(source))
             variables = f"v{s.key}, {variables}"
-        self._charge_rounds(str(len(items)))
+        if self._loops:  # else it makes as many rounds as the policy's text says
+            self._charge_inner_rounds(str(len(items)))
         rounds = self.unit.intern("K", items)
         if len(items) > runtime.LONG_LOOP:
             rounds = f"watched({self.documents.frame}, {rounds})"
         return f"for {variables} in {rounds}:"
 
-    def _charge_rounds(self, rounds: str) -> None:
+    def _charge_inner_rounds(self, rounds: str) -> None:
         frame = self.documents.frame
-        if not self._loops and rounds.isdigit():
-            return  # as many as the policy's text says
-        if not self._loops:
-            self.writer.line(f"if {rounds} > {_FREE_ROUNDS}: charge({frame}, {rounds})")
-            return
         self.writer.line(f"{frame}[{STEPS_SLOT}] -= {rounds}")
         self.writer.line(f"if {frame}[{STEPS_SLOT}] < 0: refill({frame})")
 

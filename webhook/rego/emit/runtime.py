@@ -7,9 +7,10 @@ Knows nothing of how code is generated.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any, Final, Protocol, TypeAlias
 
+from webhook.rego.builtins.failures import BuiltinError
 from webhook.rego.errors import Location
 from webhook.rego.failures import key_conflict
 from webhook.rego.values import UNDEFINED, Key, RegoSet, Value, equal, key_of, ordered_items, value_of
@@ -19,10 +20,17 @@ FREE_SIZE: Final = 1_000
 LONG_LOOP: Final = 1_000
 """Rounds beyond which a loop looks at the clock and the memory as it goes."""
 _ROUNDS_BETWEEN_CHECKS: Final = 16
+FREE_ROUNDS: Final = 15
+"""A loop that is in no other loop and makes no more rounds than this costs no steps."""
 SIZE_OF_STEP: Final = 100
 """Characters or elements of a larger result that cost a step."""
 
 Frame: TypeAlias = list[Any]
+
+
+class Items(Sized, Iterable[Value], Protocol):
+    """What a loop goes through."""
+
 
 INPUT_SLOT: Final = 0
 DATA_SLOT: Final = 1
@@ -74,54 +82,110 @@ def watched(frame: Frame, source: Iterable[Value]) -> Iterator[Value]:
         yield element
 
 
+class _Watched:
+    """The items of a long loop as `watched` gives them, and their number."""
+
+    __slots__ = ("_frame", "_items")
+
+    def __init__(self, frame: Frame, items: Items) -> None:
+        self._frame = frame
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Value]:
+        return watched(self._frame, self._items)
+
+
+class _Numbered:
+    """The elements of an array with their places, and their number."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: list[Value]) -> None:
+        self._array = array
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[tuple[int, Value]]:
+        return enumerate(self._array)
+
+
+def rounds(frame: Frame, items: Items) -> Iterable[Value]:
+    """Pay for a loop that is in no other loop, and give what it goes through."""
+    count = len(items)
+    if count > FREE_ROUNDS:
+        charge(frame, count)
+    return items if count <= LONG_LOOP else watched(frame, items)
+
+
+def inner_rounds(frame: Frame, items: Items) -> Items:
+    """Give what a loop within another goes through; that one pays for it."""
+    return items if len(items) <= LONG_LOOP else _Watched(frame, items)
+
+
+def forgiving(builtin: Callable[..., Value]) -> Callable[..., Value]:
+    """Give a builtin that has no value where it fails."""
+
+    def call(*arguments: Value) -> Value:
+        try:
+            return builtin(*arguments)
+        except BuiltinError:
+            return UNDEFINED
+
+    return call
+
+
 def tick(frame: Frame) -> None:
     """Look at the clock before what may take long."""
     frame[BUDGET_SLOT].check_deadline()
 
 
-def elements(source: Value) -> Collection[Value]:
+def elements(source: Value) -> Items:
     """Give the elements of a collection in any order; a scalar has none."""
     kind = type(source)
     if kind is dict:
-        values: Collection[Value] = source.values()
+        values: Items = source.values()
         return values
     if kind is RegoSet:
         return list(source)
     return source if kind is list else ()
 
 
-def ordered_elements(source: Value) -> Collection[Value]:
+def ordered_elements(source: Value) -> Items:
     """Give the elements of a collection in OPA's order; a scalar has none."""
     kind = type(source)
     if kind is dict:
         return [element for _, element in ordered_items(source)]
     if kind is RegoSet:
-        result: list[Value] = source.ordered()
+        result: Items = source.ordered()
         return result
     return source if kind is list else ()
 
 
-def pairs(source: Value) -> Iterable[tuple[Value, Value]]:
-    """Give the (key, element) pairs of a collection that is no array, in any order; a scalar has none."""
+def pairs(source: Value) -> Items:
+    """Give the (key, element) pairs of a collection in any order; a scalar has none."""
     kind = type(source)
     if kind is dict:
         if Key not in map(type, source):
-            items: Iterable[tuple[Value, Value]] = source.items()
+            items: Items = source.items()
             return items
         return [(value_of(key), element) for key, element in source.items()]
     if kind is RegoSet:
         return [(element, element) for element in source]
-    return ()
+    return _Numbered(source) if kind is list else ()
 
 
-def ordered_pairs(source: Value) -> Iterable[tuple[Value, Value]]:
-    """Give the (key, element) pairs of a collection that is no array, in OPA's order; a scalar has none."""
+def ordered_pairs(source: Value) -> Items:
+    """Give the (key, element) pairs of a collection in OPA's order; a scalar has none."""
     kind = type(source)
     if kind is dict:
         return ordered_items(source)
     if kind is RegoSet:
         return [(element, element) for element in source.ordered()]
-    return ()
+    return _Numbered(source) if kind is list else ()
 
 
 def size(source: Value) -> int:
@@ -132,6 +196,8 @@ def size(source: Value) -> int:
 _COLLECTIONS: Final = frozenset({list, dict, RegoSet})
 SIZED: Final = _COLLECTIONS | {str}
 """Types of values that have a length."""
+PLAIN: Final = frozenset({str, int})
+"""Types of values that Python writes as Rego does."""
 
 
 def common_kind(source: Value) -> type | None:

@@ -24,7 +24,7 @@ class Jump:
 class Scope:
     """One block under generation, and what has become known in it."""
 
-    __slots__ = ("assigned", "certain", "defined", "jump")
+    __slots__ = ("assigned", "certain", "defined", "jump", "keyed")
 
     def __init__(self, jump: Jump | None) -> None:
         self.jump = jump
@@ -33,25 +33,28 @@ class Scope:
         """Variables whose Python variable certainly exists since a point in this block."""
         self.defined: set[ir.Local] = set()
         """Variables that certainly have a value since a point in this block."""
-        self.certain: tuple[frozenset[ir.Local], frozenset[ir.Local]] | None = None
-        """The two sets at the first point where control may leave the block."""
+        self.keyed: set[ir.Local] = set()
+        """Variables that certainly hold an object or set since a point in this block."""
+        self.certain: tuple[frozenset[ir.Local], ...] | None = None
+        """The three sets at the first point where control may leave the block."""
 
     def close_certain(self) -> None:
         """Note that control may leave the block from here on."""
         if self.certain is None:
-            self.certain = (frozenset(self.assigned), frozenset(self.defined))
+            self.certain = (frozenset(self.assigned), frozenset(self.defined), frozenset(self.keyed))
 
 
 class Scopes:
     """The blocks around the current point, innermost last."""
 
-    __slots__ = ("_assigned", "_defined", "_stack")
+    __slots__ = ("_assigned", "_defined", "_keyed", "_stack")
 
     def __init__(self, params: Iterable[ir.Local]) -> None:
         self._stack = [Scope(None)]
         self._assigned = set(params)
         """What is known in any of the blocks."""
         self._defined = {param for param in params if param not in (ir.INPUT, ir.DATA)}
+        self._keyed: set[ir.Local] = set()
 
     @property
     def current(self) -> Scope:
@@ -66,14 +69,16 @@ class Scopes:
     def leave(self, *, certainly_completed: bool = False) -> None:
         """Close the innermost block; what it established stays known only if control cannot skip any of it."""
         inner = self._stack.pop()
-        assigned, defined = inner.certain or (inner.assigned, inner.defined)
+        assigned, defined, keyed = inner.certain or (inner.assigned, inner.defined, inner.keyed)
         if certainly_completed:
-            assigned, defined = inner.assigned, inner.defined
+            assigned, defined, keyed = inner.assigned, inner.defined, inner.keyed
         defined = defined & inner.defined
         self._assigned -= inner.assigned - assigned
         self._defined -= inner.defined - defined
+        self._keyed -= inner.keyed - keyed
         self.current.assigned |= assigned
         self.current.defined |= defined
+        self.current.keyed |= keyed
 
     def assign(self, variable: ir.Local, *, defined: bool = True) -> None:
         """Note that a variable has been set."""
@@ -91,6 +96,12 @@ class Scopes:
             self._defined.add(variable)
             self.current.defined.add(variable)
 
+    def note_keyed(self, variable: ir.Local) -> None:
+        """Note that a variable that is set once has been found to hold an object or set."""
+        if variable not in self._keyed:
+            self._keyed.add(variable)
+            self.current.keyed.add(variable)
+
     def forget(self, variables: Collection[ir.Local]) -> None:
         """Note that variables may be undefined from here on."""
         if self._defined.isdisjoint(variables):
@@ -106,3 +117,7 @@ class Scopes:
     def is_defined(self, variable: ir.Local) -> bool:
         """Say whether the variable certainly has a value."""
         return variable in self._defined
+
+    def is_keyed(self, variable: ir.Local) -> bool:
+        """Say whether the variable certainly holds an object or set."""
+        return variable in self._keyed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final, TypeAlias
 
 from webhook.rego import ir
@@ -17,8 +18,29 @@ from webhook.rego.builtins.formatting import parse_format
 from webhook.rego.builtins.regex import matcher
 from webhook.rego.emit import expressions
 from webhook.rego.emit.expressions import Condition, Operands, condition
+from webhook.rego.emit.runtime import PLAIN, SIZED
 from webhook.rego.emit.unit import Unit
 from webhook.rego.values import RegoSet, Value
+
+
+class Failure(Enum):
+    """How the expression of a call tells that the builtin failed."""
+
+    NONE = auto()
+    """It cannot fail."""
+    RAISED = auto()
+    UNDEFINED = auto()
+    """It is `UNDEFINED` then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The Python expression of a call's result."""
+
+    code: str
+    kind: type | None = None
+    """Type of the result, where it has one, if that is known; a builtin that does not fail has one then."""
+    failure: Failure = Failure.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +65,18 @@ class Site:
         """Give the call of the builtin itself."""
         return f"{self.unit.builtin(self.name)}({', '.join(self.codes)})"
 
+    def result(self, code: str, checks: Sequence[str], arguments: str, kind: type | None) -> Result:
+        """Give the result of an expression that is right under some checks, else of the builtin itself.
+
+        A failure of the builtin is told by `UNDEFINED` and not raised, unless it is to end the evaluation.
+        """
+        if not checks:
+            return Result(code, kind)
+        strict = self.unit.options.strict_builtin_errors
+        name = self.unit.builtin(self.name) if strict else self.unit.forgiving_builtin(self.name)
+        general = f"{code} if {' and '.join(checks)} else {name}({arguments})"
+        return Result(general, kind, Failure.RAISED if strict else Failure.UNDEFINED)
+
     def constant_text(self, position: int) -> str | None:
         """Give an operand that is a constant string."""
         operand = self.operands[position]
@@ -63,16 +97,6 @@ class Site:
         return None if None in checks else [check for check in checks if check]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The Python expression of a call's result."""
-
-    code: str
-    may_raise: bool
-    kind: type | None = None
-    """Type of the result, if it is known; then it is never `UNDEFINED`."""
-
-
 def test(site: Site) -> Condition | None:
     """Give the condition of a call that is made for its truth, if there is one that cannot fail."""
     options = site.unit.options
@@ -86,16 +110,14 @@ def value(site: Site) -> Result:
     """Give the result of a call."""
     kind = RESULT_KINDS.get(site.name)
     if not site.unit.options.inline:
-        return Result(site.call(), may_raise=True, kind=kind)
+        return Result(site.call(), kind, Failure.RAISED)
     shortcut = _VALUES.get(site.name)
     written = shortcut(site) if shortcut else None
     if written is None:
         bound = _bound_pattern(site) if site.name == "regex.match" else None
-        return Result(f"{bound}({site.codes[1]})" if bound else site.call(), may_raise=True, kind=kind)
+        return Result(f"{bound}({site.codes[1]})" if bound else site.call(), kind, Failure.RAISED)
     code, checks = written
-    if not checks:
-        return Result(code, may_raise=False, kind=kind)
-    return Result(f"{code} if {' and '.join(checks)} else {site.call()}", may_raise=True, kind=kind)
+    return site.result(code, checks, ", ".join(site.codes), kind)
 
 
 RESULT_KINDS: Final[Mapping[str, type]] = {
@@ -131,14 +153,12 @@ _SELECTING: Final = frozenset({"object.get", "max", "min"})
 
 def formatted(site: Site, template: str) -> Result:
     """Give the result of a format filled with the operands."""
-    general = f"{site.unit.builtin('sprintf')}({site.unit.constant(template)}, [{', '.join(site.codes)}])"
+    arguments = f"{site.unit.constant(template)}, [{', '.join(site.codes)}]"
     plain = _f_string(site, template) if site.unit.options.inline else None
     if plain is None:
-        return Result(general, may_raise=True, kind=str)
+        return Result(f"{site.unit.builtin('sprintf')}({arguments})", str, Failure.RAISED)
     code, checks = plain
-    if not checks:
-        return Result(code, may_raise=False, kind=str)
-    return Result(f"{code} if {' and '.join(checks)} else {general}", may_raise=True, kind=str)
+    return site.result(code, checks, arguments, str)
 
 
 def _f_string(site: Site, template: str) -> tuple[str, list[str]] | None:
@@ -170,17 +190,18 @@ def _f_string(site: Site, template: str) -> tuple[str, list[str]] | None:
         if isinstance(operand, ir.Constant):
             code = site.unit.intern("K", operand.value)  # a literal cannot stand within the quotes
         pieces.append(f"{{{code}}}")
-        kinds = _PLAIN_VERBS[part.verb]
-        if site.at.kind(operand) not in kinds:
-            check = " or ".join(f"{code}.__class__ is {kind.__name__}" for kind in kinds)
-            checks[f"({check})" if len(kinds) > 1 else check] = None
+        kind = _PLAIN_VERBS[part.verb]
+        if kind is None and site.at.kind(operand) not in PLAIN:
+            checks[f"{code}.__class__ in PLAIN"] = None
+        elif kind is not None and site.at.kind(operand) is not kind:
+            checks[f"{code}.__class__ is {kind.__name__}"] = None
     return f"f{''.join(pieces)!r}", list(checks)
 
 
 _MOST_INLINED: Final = 10
 """Directives of a format that is written in place: nothing limits what they may come to together."""
-_PLAIN_VERBS: Final[Mapping[str, tuple[type, ...]]] = {"d": (int,), "s": (str,), "v": (str, int)}
-"""Directives that Python's own conversion writes, and for which types."""
+_PLAIN_VERBS: Final[Mapping[str, type | None]] = {"d": int, "s": str, "v": None}
+"""Directives that Python's own conversion writes, and for which type; None for all plain ones."""
 
 
 def _bound_pattern(site: Site) -> str | None:
@@ -323,7 +344,7 @@ def _count(site: Site) -> _Value | None:
     if isinstance(operand, ir.Constant):
         return None
     known = site.at.kind(operand)
-    return f"len({code})", [] if known in {list, dict, RegoSet, str} else [f"{code}.__class__ is list"]
+    return f"len({code})", [] if known in SIZED else [f"{code}.__class__ in SIZED"]
 
 
 def _object_get(site: Site) -> _Value | None:

@@ -76,6 +76,8 @@ def _reset_local(b: Builder, s: ir.ResetLocal) -> None:
 def _dot(b: Builder, s: ir.Dot) -> None:
     b.require(s.key)
     b.assign_if_defined(s.target, expressions.lookup(b, s.source, s.key))
+    if b.kind(s.key) is str:  # nothing else has anything under a text
+        b.note_keyed(s.source)
 
 
 def _input_path(b: Builder, s: ir.InputPath) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from webhook.rego import controlflow, ir
 from webhook.rego.builtins.declaration import Builtin
-from webhook.rego.emit.runtime import FIRST_FREE_SLOT
+from webhook.rego.emit.runtime import FIRST_FREE_SLOT, forgiving
 from webhook.rego.errors import Location
 from webhook.rego.values import UNDEFINED, Value
 
@@ -96,6 +96,13 @@ class Unit:
         if name not in self._interned:
             self._interned[name] = self.intern("B", self.builtins[name].function)
         return self._interned[name]
+
+    def forgiving_builtin(self, name: str) -> str:
+        """Give the name of a builtin's function that gives `UNDEFINED` where the builtin fails."""
+        key = ("forgiving", name)
+        if key not in self._interned:
+            self._interned[key] = self.intern("B", forgiving(self.builtins[name].function))
+        return self._interned[key]
 
     def intern(self, prefix: str, value: Any) -> str:
         """Put a value into the globals under a new name."""

@@ -16,6 +16,14 @@ from webhook.rego.values import UNDEFINED, RegoSet, Value, equal, lookup, parse_
 
 _DOCUMENTS: Final = frozenset({ir.INPUT, ir.DATA})
 _DEFINING: Final = dataflow.SETTING | {ir.IsDefined}
+_MAKERS: Final[Mapping[type[ir.Statement], type[ir.Statement]]] = {
+    ir.MakeArray: ir.IsArray,
+    ir.MakeArrayOf: ir.IsArray,
+    ir.MakeObject: ir.IsObject,
+    ir.MakeObjectOf: ir.IsObject,
+    ir.MakeSet: ir.IsSet,
+}
+"""Statements that make collections, and the test that these pass."""
 _LARGEST_FOLDED: Final = 10_000
 """Longest text, or most elements at the top, of a result that is computed ahead."""
 
@@ -63,8 +71,11 @@ class _Propagation:
     def __init__(
         self, usage: dataflow.Usage, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]
     ) -> None:
+        self._usage = usage
         self._set_once = usage.set_once
         self._changed = usage.changed
+        self._made: Mapping[ir.Local, type[ir.Statement]] | None = None
+        """What `_tests_of_made` has found."""
         self._builtins = builtins
         self._constants = constants
 
@@ -125,6 +136,26 @@ class _Propagation:
 
     def nested(self, s: ir.BlockStatement | ir.Not, known: _Known) -> ir.Statement:
         return dataflow.with_blocks(s, lambda block: self.block(block, known.copy()))
+
+    def type_test(self, s: ir.IsArray | ir.IsObject | ir.IsSet, known: _Known) -> ir.Statement | None:
+        """Decide a test of a constant, or of a collection that is made here."""
+        if isinstance(s.source, ir.Constant) or s.source not in known.defined:
+            return self.test(s, known)
+        passed = self._tests_of_made().get(s.source)
+        if passed is None:
+            return s
+        return None if passed is type(s) else ir.Break(0, location=s.location)
+
+    def _tests_of_made(self) -> Mapping[ir.Local, type[ir.Statement]]:
+        """Give the test that each collection made in the function passes, by its variable."""
+        if self._made is None:
+            self._made = {
+                target: test
+                for maker, test in _MAKERS.items()
+                for statement in self._usage.of_kind(maker)
+                for target in dataflow.sets(statement)
+            }
+        return self._made
 
     def test(self, s: ir.Statement, _: _Known) -> ir.Statement | None:
         """Decide a test of constants."""
@@ -224,10 +255,10 @@ _SIMPLIFIED: Final[
     ir.Call: _Propagation.call,
     ir.Dot: _Propagation.dot,
     ir.Equal: _Propagation.test,
-    ir.IsArray: _Propagation.test,
+    ir.IsArray: _Propagation.type_test,
     ir.IsDefined: _Propagation.defined,
-    ir.IsObject: _Propagation.test,
-    ir.IsSet: _Propagation.test,
+    ir.IsObject: _Propagation.type_test,
+    ir.IsSet: _Propagation.type_test,
     ir.IsUndefined: _Propagation.test,
     ir.MakeNull: _Propagation.null,
     ir.MakeNumberInt: _Propagation.number,

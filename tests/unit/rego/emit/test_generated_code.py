@@ -1,6 +1,7 @@
 """What the generated Python looks like, where that matters for safety or speed."""
 
 import ast
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from webhook.rego.builtins.registry import BUILTINS
 from webhook.rego.emit.module import emit_module
 from webhook.rego.emit.unit import Options
 from webhook.rego.errors import Location
-from webhook.rego.values import Value, to_json
+from webhook.rego.values import RegoSet, Value, to_json
 
 HOSTILE = "'''; import os\n\"\"\"\\N{DASH}{x}%s"
 
@@ -160,6 +161,55 @@ def test_a_rule_used_once_has_no_memo_and_one_used_twice_has() -> None:
 
     assert " is N" not in once
     assert " is N" in twice.source
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 1000, 1001])
+@pytest.mark.parametrize(
+    "collection",
+    [list, lambda numbers: {str(number): number for number in numbers}, RegoSet],
+    ids=["array", "object", "set"],
+)
+def test_a_loop_makes_all_its_rounds_however_many(collection: Callable[[range], Value], length: int) -> None:
+    document = {"xs": collection(range(length)), "one": [1]}
+    text = """package t
+        p := [elements, pairs, inner_elements, inner_pairs]
+        elements := count([x | some x in input.xs])
+        pairs := sum([x | some k, x in input.xs; k != "no"])
+        inner_elements := count([x | some _ in input.one; some x in input.xs])
+        inner_pairs := sum([x | some _ in input.one; some k, x in input.xs; k != "no"])
+    """
+    total = sum(range(length))
+
+    for engine in engines(plan(text, "data.t.p")):
+        assert engine.query("data.t.p", document) == [{"result": [length, total, length, total]}]
+
+
+def test_what_has_had_a_text_looked_up_is_not_checked_again() -> None:
+    source = program("package t\np if { some x in input.xs; x.a == 1; x.b == 2 }", "data.t.p").source
+
+    assert source.count("'a'") == 2  # the lookup and its fallback
+    assert source.count("'b'") == 1
+
+
+def test_a_negation_that_may_be_left_at_once_has_no_flag() -> None:
+    rules = "package t\np contains x if { some x in input.xs; not bad(x) }\nbad(x) if { x.a.b; x.c[_] > 1 }"
+
+    assert "not n" not in program(rules, "data.t.p").source
+    for engine in engines(plan(rules, "data.t.p")):
+        document = {"xs": [{"a": {"b": 1}, "c": [0, 2]}, {"a": {"b": 1}, "c": [1]}, {"c": [3]}]}
+        assert to_json(engine.query("data.t.p", document)[0]["result"]) == [
+            {"a": {"b": 1}, "c": [1]},
+            {"c": [3]},
+        ]
+
+
+def test_whether_a_collection_made_here_is_one_is_not_asked() -> None:
+    rules = "package t\np if every x in [y | some y in input.xs] { x > 1 }"
+
+    assert "type(" not in program(rules, "data.t.p").source
+    for engine in engines(plan(rules, "data.t.p")):
+        assert engine.query("data.t.p", {"xs": [2, 3]}) == [{"result": True}]
+        assert engine.query("data.t.p", {"xs": [2, 1]}) == []
 
 
 @pytest.mark.parametrize(

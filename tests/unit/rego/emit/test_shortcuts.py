@@ -61,6 +61,7 @@ TERMS = [
     'sprintf("%5v|%v", [input.a, upper(input.b)])',
     'sprintf("%v %v", ["x{}", input.a])',
     'input.a["a"]',
+    '[input.a["a"], input.a["b"], input.a[input.b]]',
     "input.a[0]",
     "input.a[input.b]",
     "input.a[upper(input.b)]",
