@@ -42,9 +42,11 @@ def _sort_names(term: Term, beside: set[str], enumerated: set[str]) -> None:
     """Collect the variables of a term: those that references enumerate, and all others."""
     if isinstance(term, Var):
         beside.add(term.name)
+    elif type(term) in SCALARS:
+        return
     elif isinstance(term, Ref):
         for part in term.path:
-            if not isinstance(part, String):
+            if type(part) is not String:
                 _sort_names(part, enumerated, enumerated)
     elif isinstance(term, (Array, Set)):
         for item in term.items:

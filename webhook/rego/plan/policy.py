@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from webhook.rego import ir
+from webhook.rego import dataflow, ir
 from webhook.rego.ast import Body, Ref
 from webhook.rego.builtins.registry import UNAVAILABLE
 from webhook.rego.errors import NOWHERE, Location
@@ -158,7 +158,7 @@ class _PolicyPlanner:
 def _check_recursion(functions: Sequence[ir.Function], findings: Findings) -> None:
     """Refuse functions that call themselves in a way that the rules' references did not show."""
     calls = {
-        function.name: [call.function for call in ir.walk(function.blocks) if isinstance(call, ir.Call)]
+        function.name: [call.function for call in dataflow.Usage(function.blocks).of_kind(ir.Call)]
         for function in functions
     }
     waiting = {

@@ -39,10 +39,11 @@ class _Step:
 
     __slots__ = ("enclosed", "expr", "mentions")
 
-    def __init__(self, expr: Expr) -> None:
+    def __init__(self, expr: Expr, mentions: Mentions, enclosed: set[str]) -> None:
         self.expr = expr
-        self.mentions = Mentions(expr)
-        self.enclosed = self.mentions.enclosed() if self.mentions.closures else set()
+        self.mentions = mentions
+        self.enclosed = enclosed
+        """Every variable within its closures, at any depth."""
 
 
 class Safety:
@@ -55,11 +56,14 @@ class Safety:
         self._captures = captures
         self._findings = findings
         self._unsafe: dict[str, tuple[Location, bool]] = {}
+        self._inner: dict[int, list[_Step]] = {}
+        """The statements of closures in the rule at hand, by the identity of the closure."""
 
     def order_rule(self, body: Body, bound: set[str], yielded: set[str], location: Location) -> Body:
         """Order a rule's body; `bound` are its parameters, `yielded` the variables of its head."""
         self._unsafe = {}
-        steps = [_Step(expr) for expr in body]
+        self._inner = {}
+        steps = self._steps(body)
         ordered = self._order(body, steps, set(bound))
         mentioned = set(bound).union(*(step.mentions.direct for step in steps))
         for name in sorted(yielded - mentioned):
@@ -67,6 +71,19 @@ class Safety:
                 self._findings.unsafe(f"var {source_name(name)} is unsafe", location, Stage.HEADS)
         self._report()
         return ordered
+
+    def _steps(self, body: Body) -> list[_Step]:
+        return [self._step(expr) for expr in body]
+
+    def _step(self, expr: Expr) -> _Step:
+        mentions = Mentions(expr)
+        enclosed: set[str] = set()
+        for closure in mentions.closures:
+            inner = self._inner[id(closure)] = self._steps(closure.body)
+            enclosed.update(*[step.mentions.direct for step in inner], *[step.enclosed for step in inner])
+            if not isinstance(closure, Every):
+                enclosed.update(*map(term_names, yielded_terms(closure)))
+        return _Step(expr, mentions, enclosed)
 
     def _report(self) -> None:
         shown = {name: place for name, place in self._unsafe.items() if not is_generated(name)}
@@ -152,7 +169,7 @@ class Safety:
         made: Term | Every
         if isinstance(terms, Every):
             names = {terms.value.name} | ({terms.key.name} if terms.key is not None else set())
-            body = self._order(terms.body, [_Step(expr) for expr in terms.body], outer | names)
+            body = self._order(terms.body, self._inner[id(terms)], outer | names)
             made = Every(terms.key, terms.value, terms.domain, body, location=terms.location)
         elif isinstance(terms, Call):
             made = Call(terms.operator, self._terms(terms.args, outer), location=terms.location)
@@ -178,7 +195,7 @@ class Safety:
         return term
 
     def _comprehension(self, term: Comprehension, outer: set[str]) -> Term:
-        steps = [_Step(expr) for expr in term.body]
+        steps = self._inner[id(term)]
         mentioned = outer.union(*(step.mentions.direct for step in steps))
         for yielded in yielded_terms(term):
             self._note(term_names(yielded) - mentioned, term.location, undeclared=False)

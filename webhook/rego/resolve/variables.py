@@ -35,8 +35,7 @@ class Mentions:
         self.closures: list[Closure] = []
         terms = expr.terms
         if isinstance(terms, Call):
-            for argument in terms.args:
-                self._term(argument)
+            self._terms(terms.args)
         elif isinstance(terms, Every):
             self._term(terms.domain)
             self.closures.append(terms)
@@ -46,6 +45,13 @@ class Mentions:
             if not isinstance(replacement.value, Ref):
                 self._term(replacement.value)
 
+    def _terms(self, terms: Iterable[Term]) -> None:
+        for term in terms:
+            if type(term) is Var:
+                self.direct.add(term.name)
+            elif type(term) not in SCALARS:
+                self._term(term)
+
     def _term(self, term: Term) -> None:
         if isinstance(term, Var):
             self.direct.add(term.name)
@@ -54,11 +60,9 @@ class Mentions:
         elif isinstance(term, Ref):
             if type(term.head) is Var and term.head.name not in ROOTS:
                 self.direct.add(term.head.name)
-            for part in term.path:
-                self._term(part)
+            self._terms(term.path)
         elif isinstance(term, (Array, Set)):
-            for item in term.items:
-                self._term(item)
+            self._terms(term.items)
         elif isinstance(term, Object):
             for key, value in term.items:
                 self._term(key)
