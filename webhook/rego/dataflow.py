@@ -31,6 +31,7 @@ _OPERANDS: Final[Mapping[type[ir.Statement], tuple[str, ...]]] = {
     ir.Equal: ("left", "right"),
     ir.Holds: ("arguments",),
     ir.IsArray: ("source",),
+    ir.IsCollection: ("source",),
     ir.IsDefined: ("source",),
     ir.IsObject: ("source",),
     ir.IsSet: ("source",),
@@ -161,8 +162,9 @@ def with_operands(statement: ir.Statement, replace: Callable[[ir.Operand], ir.Op
 def with_blocks(statement: ir.Statement, replace: Callable[[ir.Block], ir.Block]) -> ir.Statement:
     """Give the statement with the blocks nested directly in it replaced; the same one if they stay the same."""
     kind = type(statement)
-    if isinstance(statement, ir.BlockStatement):
-        return with_nested(statement, [replace(block) for block in statement.blocks])
+    if kind is ir.BlockStatement:
+        blocks = [replace(block) for block in statement.blocks]  # type: ignore[attr-defined]
+        return with_nested(statement, blocks)  # type: ignore[arg-type]
     if kind is ir.Not or kind is ir.Scan or kind is ir.With:
         block = replace(statement.block)  # type: ignore[attr-defined]
         if block is not statement.block:  # type: ignore[attr-defined]
@@ -249,7 +251,8 @@ class Usage:
             for field in _OPERANDS.get(kind, ()):
                 values = map(operator.attrgetter(field), statements)
                 operands += itertools.chain.from_iterable(values) if field in _SEVERAL else values
-        return Counter([operand for operand in operands if not isinstance(operand, ir.Constant)])
+        variables = (operand for operand in operands if type(operand) is not ir.Constant)
+        return Counter(variables)  # type: ignore[arg-type]
 
     @_Computed
     def set(self) -> Counter[ir.Local]:
@@ -309,11 +312,14 @@ _NONE: Final[Counter[ir.Local]] = Counter()
 def _by_kind(blocks: Sequence[ir.Block]) -> dict[type[ir.Statement], list[ir.Statement]]:
     """Sort all statements of some blocks by their kind."""
     result: dict[type[ir.Statement], list[ir.Statement]] = defaultdict(list)
-    pending = list(blocks)
+    seen = dict.fromkeys(ir.NESTING, 0)
+    pending = blocks
     while pending:
-        for statement in pending.pop():
-            kind = type(statement)
-            result[kind].append(statement)
-            if kind in ir.NESTING:
-                pending += ir.blocks_of(statement)
+        for statement in itertools.chain.from_iterable(pending):
+            result[type(statement)].append(statement)
+        pending = []
+        for kind in result.keys() & ir.NESTING:
+            nesting = result[kind]
+            pending += itertools.chain.from_iterable(map(ir.blocks_of, nesting[seen[kind] :]))
+            seen[kind] = len(nesting)
     return result

@@ -174,6 +174,12 @@ class IsArray(Statement, frozen=True, gc=False):
     source: Operand
 
 
+class IsCollection(Statement, frozen=True, gc=False):
+    """Go on when `source` is an array, object or set; only the optimiser writes this."""
+
+    source: Operand
+
+
 class IsObject(Statement, frozen=True, gc=False):
     """Go on when `source` is an object."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
 from typing import Any, Final
 
-from webhook.rego import documents, failures, ir, values
+from webhook.rego import dataflow, documents, failures, ir, values
 from webhook.rego.budget import SLICE_STEPS, Budget
 from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin
@@ -34,11 +34,11 @@ from webhook.rego.optimise import pipeline
 from webhook.rego.values import UNDEFINED, Value
 
 _FILE_NAME: Final = "<rego>"
-_CALLS: Final = (ir.Call, ir.Holds)
 
 _RUNTIME: Final[Mapping[str, Any]] = {
     "__builtins__": {},
     "BuiltinError": BuiltinError,
+    "COLLECTIONS": runtime.COLLECTIONS,
     "E": runtime.EMPTY_SET,
     "N": runtime.NOT_COMPUTED,
     "PLAIN": runtime.PLAIN,
@@ -255,12 +255,9 @@ def _called_builtins(policy: ir.Policy) -> dict[str, Location | None]:
     """Give the builtins that a policy calls, each with the place of one call."""
     bodies: list[ir.Plan | ir.Function] = [*policy.plans, *policy.functions]
     own = {function.name for function in policy.functions}
-    return {
-        statement.function: statement.location
-        for body in bodies
-        for statement in ir.walk(body.blocks)
-        if isinstance(statement, _CALLS) and statement.function not in own
-    }
+    usage = dataflow.Usage([block for body in bodies for block in body.blocks])
+    calls: list[ir.Call | ir.Holds] = [*usage.of_kind(ir.Call), *usage.of_kind(ir.Holds)]
+    return {call.function: call.location for call in calls if call.function not in own}
 
 
 def _check_builtins(called: Mapping[str, Location | None], builtins: Mapping[str, Builtin]) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from webhook.rego import dataflow, ir
 from webhook.rego.emit.expressions import Condition
-from webhook.rego.emit.scopes import Scopes
+from webhook.rego.emit.scopes import Scope, Scopes
 from webhook.rego.emit.unit import Unit
 from webhook.rego.emit.writer import Writer
+from webhook.rego.errors import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Builder:
         """Whether the variable `leave` counts the blocks that are still to be left."""
         self.late_sets: frozenset[ir.Local] = frozenset()
         """Variables of sets that are made when the first element is added."""
+        self._opened: tuple[Scope, int, Location | None] | None = None
+        """The block that the last `if` was opened in, the lines written then, and what they were generated from."""
+        self.following: ir.Statement | None = None
+        """The statement in the same block that is written next."""
         self._names = 0
         self._kinds: dict[ir.Local, type] = {}
 
@@ -112,7 +117,23 @@ class Builder:
     def assign_if_defined(self, target: ir.Local, expression: str) -> None:
         """Set a variable and leave the block if it has no value then."""
         self.assign(target, expression, defined=False)
-        self.require(target)
+        self.require_result(target)
+
+    def require_result(self, target: ir.Local) -> None:
+        """Leave the block if a variable that was just set has no value; not if the next statement sees to that."""
+        if not self.unit.options.inline or not self._next_leaves_without(target):
+            self.require(target)
+
+    def _next_leaves_without(self, variable: ir.Local) -> bool:
+        """Say whether the next statement leaves the block if a variable has no value, at no cost.
+
+        A comparison with true, false or null does: it asks which object the variable holds.
+        """
+        following = self.following
+        if not isinstance(following, ir.Equal) or variable not in (following.left, following.right):
+            return False
+        other = following.right if following.left == variable else following.left
+        return isinstance(other, ir.Constant) and (other.value is None or type(other.value) is bool)
 
     # Ways to leave the block
 
@@ -135,8 +156,18 @@ class Builder:
         if jump is not None:
             self.writer.line(f"if {condition}: {jump}")
         else:
-            self.writer.line(f"if {otherwise}:")
-            self.writer.depth += 1
+            self._open_if(otherwise)
+
+    def _open_if(self, condition: str) -> None:
+        """Open the suite of an `if`; right after another one of this block, that gets a further condition instead."""
+        writer, scope = self.writer, self.scopes.current
+        may_join = " if " not in condition and " or " not in condition
+        if may_join and self._opened == (scope, len(writer.lines), writer.location):
+            writer.lines[-1] = f"{writer.lines[-1][:-1]} and {condition}:"
+            return
+        writer.line(f"if {condition}:")
+        writer.depth += 1
+        self._opened = (scope, len(writer.lines), writer.location) if may_join else None
 
     def break_out(self, further: int) -> None:
         """Leave the current block and some further ones around it."""

@@ -20,7 +20,7 @@ def write_call(b: Builder, s: ir.Call) -> None:
         b.require(*s.arguments[2:])
         _call_own(b, s, f"v{s.result}")
         b.scopes.assign(s.result, defined=False)
-        b.require(s.result)
+        b.require_result(s.result)
     else:
         b.require(*s.arguments)
         _set_result(b, s, s.result, _builtin(b, s))

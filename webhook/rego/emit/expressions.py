@@ -77,6 +77,11 @@ def condition(holds: str) -> Condition:
     return Condition(holds, f"not ({holds})")
 
 
+def guarded(check: str, fast: Condition, general: str) -> Condition:
+    """Make a condition from one that is right under a check, and another one for the rest."""
+    return Condition(f"{fast.holds} if {check} else {general}", f"{fast.fails} if {check} else not {general}")
+
+
 def equality(at: Operands, left: ir.Operand, right: ir.Operand) -> Condition:
     """Give the condition `left == right`, where at most one may be undefined; that one differs."""
     if isinstance(left, ir.Constant):
@@ -84,12 +89,12 @@ def equality(at: Operands, left: ir.Operand, right: ir.Operand) -> Condition:
     left_code, right_code = at.read(left), at.read(right)
     if not at.unit.options.inline or isinstance(left, ir.Constant):
         return condition(f"equal({left_code}, {right_code})")
+    same = Condition(f"{left_code} == {right_code}", f"{left_code} != {right_code}")
     if str in {at.kind(left), at.kind(right)}:
-        return Condition(f"{left_code} == {right_code}", f"{left_code} != {right_code}")
+        return same
     if isinstance(right, ir.Constant):
         return _equals_constant(left_code, right.value, right_code)
-    string = f"{left_code} == {right_code} if {left_code}.__class__ is str"
-    return condition(f"{string} else equal({left_code}, {right_code})")
+    return guarded(f"{left_code}.__class__ is str", same, f"equal({left_code}, {right_code})")
 
 
 def _equals_constant(code: str, value: Value, value_code: str) -> Condition:

@@ -122,6 +122,7 @@ class FunctionBuilder(Builder):
             self.writer.location = statement.location or self.writer.location
             if self.unit.options.instrument:
                 self._count(statement)
+            self.following = block[index + 1] if index + 1 < len(block) else None
             completes = self._statement(statement, is_last=index + 1 == len(block) and done is None)
             if not completes:
                 break

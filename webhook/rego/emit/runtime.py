@@ -190,11 +190,12 @@ def ordered_pairs(source: Value) -> Items:
 
 def size(source: Value) -> int:
     """Give the number of elements of a collection; a scalar has none."""
-    return len(source) if type(source) in _COLLECTIONS else 0
+    return len(source) if type(source) in COLLECTIONS else 0
 
 
-_COLLECTIONS: Final = frozenset({list, dict, RegoSet})
-SIZED: Final = _COLLECTIONS | {str}
+COLLECTIONS: Final = frozenset({list, dict, RegoSet})
+"""Types of values that have elements."""
+SIZED: Final = COLLECTIONS | {str}
 """Types of values that have a length."""
 PLAIN: Final = frozenset({str, int})
 """Types of values that Python writes as Rego does."""
@@ -208,7 +209,7 @@ def common_kind(source: Value) -> type | None:
 
 def length(source: Value) -> Value:
     """Give the number of elements or characters, or `UNDEFINED` for another scalar."""
-    return len(source) if type(source) in _COLLECTIONS or type(source) is str else UNDEFINED
+    return len(source) if type(source) in COLLECTIONS or type(source) is str else UNDEFINED
 
 
 def insert_once(target: dict[Any, Value], key: Value, value: Value, location: Location | None) -> None:

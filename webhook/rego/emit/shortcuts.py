@@ -17,7 +17,7 @@ from webhook.rego.builtins.failures import BuiltinError, LimitError
 from webhook.rego.builtins.formatting import parse_format
 from webhook.rego.builtins.regex import matcher
 from webhook.rego.emit import expressions
-from webhook.rego.emit.expressions import Condition, Operands, condition
+from webhook.rego.emit.expressions import Condition, Operands, condition, guarded
 from webhook.rego.emit.runtime import PLAIN, SIZED
 from webhook.rego.emit.unit import Unit
 from webhook.rego.values import RegoSet, Value
@@ -220,7 +220,8 @@ def _equality(site: Site) -> Condition:
     return same.negated() if site.name == "neq" else same
 
 
-_SIGNS: Final = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_SIGNS: Final = {"lt": ("<", ">="), "lte": ("<=", ">"), "gt": (">", "<="), "gte": (">=", "<")}
+"""Comparisons in Python, and their contraries."""
 
 
 def _ordering(site: Site) -> Condition:
@@ -228,8 +229,9 @@ def _ordering(site: Site) -> Condition:
     if checks is None:
         return condition(site.call())
     left, right = site.codes
-    code = f"{left} {_SIGNS[site.name]} {right}"
-    return condition(f"{code} if {' and '.join(checks)} else {site.call()}" if checks else code)
+    holds, fails = _SIGNS[site.name]
+    of_numbers = Condition(f"{left} {holds} {right}", f"{left} {fails} {right}")
+    return guarded(" and ".join(checks), of_numbers, site.call()) if checks else of_numbers
 
 
 def _on_texts(site: Site, holds: str, fails: str) -> Condition | None:
@@ -278,7 +280,8 @@ def _membership(site: Site) -> Condition | None:
             return found
         return Condition(f"{check} and {found.holds}", f"{element}.__class__ is not str or {found.fails}")
     checks = " and ".join(filter(None, [check, f"{collection}.__class__ is list"]))
-    return condition(f"{element} in {collection} if {checks} else {site.call()}")
+    found = Condition(f"{element} in {collection}", f"{element} not in {collection}")
+    return guarded(checks, found, site.call())
 
 
 def _texts(collection: Value) -> frozenset[str] | None:

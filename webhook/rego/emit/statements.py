@@ -12,6 +12,7 @@ from webhook.rego import dataflow, ir
 from webhook.rego.emit import calls, expressions
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.expressions import Condition
+from webhook.rego.emit.runtime import COLLECTIONS
 from webhook.rego.values import RegoSet, parse_number
 
 
@@ -108,6 +109,9 @@ def _equal(b: Builder, s: ir.Equal) -> None:
     if not b.is_defined(s.left):
         b.require(s.right)
     b.go_on_if(expressions.equality(b, s.left, s.right))
+    for operand in (s.left, s.right):
+        if not isinstance(operand, ir.Constant) and operand > ir.DATA:
+            b.scopes.define(operand)
 
 
 def _not_equal(b: Builder, s: ir.NotEqual) -> None:
@@ -122,6 +126,12 @@ def _is_of_type(kind: str) -> Callable[[Builder, Any], None]:
         b.leave_if(f"type({source}) is not {kind}", f"type({source}) is {kind}")
 
     return write_test
+
+
+def _is_collection(b: Builder, s: ir.IsCollection) -> None:
+    source = b.read(s.source)
+    if not (b.is_defined(s.source) and b.kind(s.source) in COLLECTIONS):
+        b.leave_if(f"type({source}) not in COLLECTIONS", f"type({source}) in COLLECTIONS")
 
 
 def _is_defined(b: Builder, s: ir.IsDefined) -> None:
@@ -197,6 +207,7 @@ _WRITERS: Final[Mapping[type[ir.Statement], Callable[[Builder, Any], None]]] = {
     ir.Holds: calls.write_holds,
     ir.InputPath: _input_path,
     ir.IsArray: _is_of_type("list"),
+    ir.IsCollection: _is_collection,
     ir.IsDefined: _is_defined,
     ir.IsObject: _is_of_type("dict"),
     ir.IsSet: _is_of_type("RegoSet"),

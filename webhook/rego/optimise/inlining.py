@@ -125,7 +125,7 @@ class _Inliner:
         result: list[ir.Statement] = []
         for statement in block:
             kind = type(statement)
-            if isinstance(statement, ir.Call):
+            if isinstance(statement, ir.Call) and statement.function in self._candidates:
                 result += self._call(statement, values, in_loop=in_loop)
             elif kind in ir.NESTING:
                 result.append(self._nested(statement, values, in_loop=in_loop))
@@ -146,8 +146,8 @@ class _Inliner:
         name = call.function
         if name in values:
             return (ir.AssignVar(values[name], call.result, location=call.location),)
-        callee = self._candidates.get(name)
-        if callee is None or not self._is_worth_it(callee, in_loop=in_loop):
+        callee = self._candidates[name]
+        if not self._is_worth_it(callee, in_loop=in_loop):
             return (call,)
         if call.arguments == _DOCUMENTS and self._may_stand_for(call.result):
             values[name] = call.result

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from webhook.rego import controlflow, dataflow, ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.optimise.conditions import recognise
+from webhook.rego.optimise.flags import remove_flags
 from webhook.rego.optimise.inlining import Candidate, candidate, count_calls, inline_calls
 from webhook.rego.optimise.inputs import share_paths
 from webhook.rego.optimise.invariants import move_out_of_loops
@@ -151,12 +152,14 @@ def _simplify(body: _Body, builtins: Mapping[str, Builtin], constants: Mapping[s
     None finds anything in what it has just left itself, so the last one with an effect need not run again.
     """
     propagation = functools.partial(propagate, builtins=builtins, constants=constants)
-    rewrites: list[_Rewrite] = [propagation, return_early, remove_unset, remove_unused, make_literals]
-    last: _Rewrite | None = None
+    rewrites: list[_Rewrite] = [return_early, remove_unset, remove_unused, make_literals, propagation]
+    body.apply(propagation)
+    body.apply(remove_flags)
+    last: _Rewrite = propagation
     for rewrite in rewrites * _ROUNDS:
         if rewrite is last:
             break
-        if body.apply(rewrite) or last is None:
+        if body.apply(rewrite):
             last = rewrite
 
 

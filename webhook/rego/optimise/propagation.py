@@ -16,14 +16,6 @@ from webhook.rego.values import UNDEFINED, RegoSet, Value, equal, lookup, parse_
 
 _DOCUMENTS: Final = frozenset({ir.INPUT, ir.DATA})
 _DEFINING: Final = dataflow.SETTING | {ir.IsDefined}
-_MAKERS: Final[Mapping[type[ir.Statement], type[ir.Statement]]] = {
-    ir.MakeArray: ir.IsArray,
-    ir.MakeArrayOf: ir.IsArray,
-    ir.MakeObject: ir.IsObject,
-    ir.MakeObjectOf: ir.IsObject,
-    ir.MakeSet: ir.IsSet,
-}
-"""Statements that make collections, and the test that these pass."""
 _LARGEST_FOLDED: Final = 10_000
 """Longest text, or most elements at the top, of a result that is computed ahead."""
 
@@ -71,11 +63,8 @@ class _Propagation:
     def __init__(
         self, usage: dataflow.Usage, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]
     ) -> None:
-        self._usage = usage
         self._set_once = usage.set_once
         self._changed = usage.changed
-        self._made: Mapping[ir.Local, type[ir.Statement]] | None = None
-        """What `_tests_of_made` has found."""
         self._builtins = builtins
         self._constants = constants
 
@@ -94,10 +83,12 @@ class _Propagation:
 
     def _note_defined(self, s: ir.Statement, known: _Known) -> None:
         """Note what certainly has a value after a statement."""
-        if isinstance(s, ir.IsDefined):
-            if not isinstance(s.source, ir.Constant) and self._is_fixed(s.source):
-                known.defined.add(s.source)
-        elif not isinstance(s, ir.AssignVar) or self._is_defined(s.source, known):
+        kind = type(s)
+        if kind is ir.IsDefined:
+            source = s.source  # type: ignore[attr-defined]
+            if not isinstance(source, ir.Constant) and self._is_fixed(source):
+                known.defined.add(source)
+        elif kind is not ir.AssignVar or self._is_defined(s.source, known):  # type: ignore[attr-defined]
             for target in dataflow.sets(s):
                 if target in self._set_once:
                     known.defined.add(target)
@@ -136,26 +127,6 @@ class _Propagation:
 
     def nested(self, s: ir.BlockStatement | ir.Not, known: _Known) -> ir.Statement:
         return dataflow.with_blocks(s, lambda block: self.block(block, known.copy()))
-
-    def type_test(self, s: ir.IsArray | ir.IsObject | ir.IsSet, known: _Known) -> ir.Statement | None:
-        """Decide a test of a constant, or of a collection that is made here."""
-        if isinstance(s.source, ir.Constant) or s.source not in known.defined:
-            return self.test(s, known)
-        passed = self._tests_of_made().get(s.source)
-        if passed is None:
-            return s
-        return None if passed is type(s) else ir.Break(0, location=s.location)
-
-    def _tests_of_made(self) -> Mapping[ir.Local, type[ir.Statement]]:
-        """Give the test that each collection made in the function passes, by its variable."""
-        if self._made is None:
-            self._made = {
-                target: test
-                for maker, test in _MAKERS.items()
-                for statement in self._usage.of_kind(maker)
-                for target in dataflow.sets(statement)
-            }
-        return self._made
 
     def test(self, s: ir.Statement, _: _Known) -> ir.Statement | None:
         """Decide a test of constants."""
@@ -233,6 +204,8 @@ def _passed(s: ir.Statement) -> bool | None:
     match s:
         case ir.IsArray(source=ir.Constant(value)):
             return type(value) is list
+        case ir.IsCollection(source=ir.Constant(value)):
+            return type(value) in {list, dict, RegoSet}
         case ir.IsObject(source=ir.Constant(value)):
             return type(value) is dict
         case ir.IsSet(source=ir.Constant(value)):
@@ -255,10 +228,11 @@ _SIMPLIFIED: Final[
     ir.Call: _Propagation.call,
     ir.Dot: _Propagation.dot,
     ir.Equal: _Propagation.test,
-    ir.IsArray: _Propagation.type_test,
+    ir.IsArray: _Propagation.test,
+    ir.IsCollection: _Propagation.test,
     ir.IsDefined: _Propagation.defined,
-    ir.IsObject: _Propagation.type_test,
-    ir.IsSet: _Propagation.type_test,
+    ir.IsObject: _Propagation.test,
+    ir.IsSet: _Propagation.test,
     ir.IsUndefined: _Propagation.test,
     ir.MakeNull: _Propagation.null,
     ir.MakeNumberInt: _Propagation.number,

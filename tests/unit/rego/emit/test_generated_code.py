@@ -191,6 +191,28 @@ def test_what_has_had_a_text_looked_up_is_not_checked_again() -> None:
     assert source.count("'b'") == 1
 
 
+def test_a_comparison_with_true_needs_no_test_that_there_is_something() -> None:
+    rules = "package t\np contains x.a if { some x in input.xs; x.b == true; x.c == null; x.d == false }"
+
+    assert program(rules, "data.t.p").source.count(" is U: continue") == 1  # for x.a
+    for engine in engines(plan(rules, "data.t.p")):
+        document = {"xs": [{"a": n, "b": b, "c": None, "d": False} for n, b in enumerate((True, 1, None))]}
+        assert engine.query("data.t.p", document)[0]["result"].ordered() == [0]
+        assert (
+            engine.query("data.t.p", {"xs": [{"a": 1}, {"a": 1, "b": True, "d": False}]})[0]["result"]
+            == RegoSet()
+        )
+
+
+def test_conditions_of_one_statement_are_joined() -> None:
+    rules = "package t\np if input.a.b\np if input.a.c"
+
+    assert " is not U and v" in program(rules, "data.t.p").source
+    for engine in engines(plan(rules, "data.t.p")):
+        assert engine.query("data.t.p", {"a": {"b": False, "c": 1}}) == [{"result": True}]
+        assert engine.query("data.t.p", {"a": {"b": False, "c": False}}) == []
+
+
 def test_a_negation_that_may_be_left_at_once_has_no_flag() -> None:
     rules = "package t\np contains x if { some x in input.xs; not bad(x) }\nbad(x) if { x.a.b; x.c[_] > 1 }"
 

@@ -201,6 +201,35 @@ def test_a_loop_for_one_flag_is_left_when_the_flag_is_set() -> None:
     assert agreed(rules, {"xs": []}) == "[]"
 
 
+def test_an_every_has_a_negation_and_one_test_in_the_place_of_flags() -> None:
+    rules = "p if every x in input.xs { x.a; not x.b }"
+
+    assert len(only(ir.IsCollection, rules)) == 1
+    assert not only(ir.IsArray, rules)
+    assert len(only(ir.ResetLocal, rules)) == 1  # whether an element failed
+    domains = [[], [{"a": 1}], [{"a": 1}, {"a": 1, "b": 2}], [{}], {}, {"k": {"a": 0}}, 1, "text", None]
+    assert [agreed(rules, {"xs": domain}) != "[]" for domain in domains] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert agreed(rules, {}) == "[]"
+
+
+def test_an_every_within_an_every_keeps_its_flags_apart() -> None:
+    rules = "p if every x in input.xs { every y in x.ys { y > x.z } }"
+
+    assert agreed(rules, {"xs": [{"ys": [2, 3], "z": 1}, {"ys": [], "z": 1}]}) == '[{"result": true}]'
+    assert agreed(rules, {"xs": [{"ys": [2, 3], "z": 1}, {"ys": [1], "z": 1}]}) == "[]"
+    assert agreed(rules, {"xs": [{"ys": [2, 3]}]}) == "[]"
+
+
 def test_rules_with_variables_in_their_heads_do_not_share_what_they_build() -> None:
     rules = "p := [q, q]\nq[input.k].b contains 1\nq[input.l].b contains 2\nq.c.b contains 3"
 
