@@ -133,6 +133,11 @@ def _tuple_of(fields: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     raise AssertionError(fields)
 
 
+_OPERAND_GETTERS: Final = {
+    kind: [(operator.attrgetter(field), field in _SEVERAL) for field in fields]
+    for kind, fields in _OPERANDS.items()
+}
+_TARGET_GETTERS: Final = {kind: list(map(operator.attrgetter, fields)) for kind, fields in _TARGETS.items()}
 _READ: Final = {kind: _tuple_of(fields) for kind, fields in _OPERANDS.items()}
 _SET: Final = {kind: _tuple_of(fields) for kind, fields in _TARGETS.items()}
 
@@ -248,9 +253,9 @@ class Usage:
         """Reads as an operand."""
         operands: list[ir.Operand] = []
         for kind, statements in self.statements.items():
-            for field in _OPERANDS.get(kind, ()):
-                values = map(operator.attrgetter(field), statements)
-                operands += itertools.chain.from_iterable(values) if field in _SEVERAL else values
+            for get, is_several in _OPERAND_GETTERS.get(kind, ()):
+                values = map(get, statements)
+                operands += itertools.chain.from_iterable(values) if is_several else values
         variables = (operand for operand in operands if type(operand) is not ir.Constant)
         return Counter(variables)  # type: ignore[arg-type]
 
@@ -260,8 +265,8 @@ class Usage:
         targets = [*self._params]
         for kind, statements in self.statements.items():
             if kind is not ir.ResetLocal:
-                for field in _TARGETS.get(kind, ()):
-                    targets += map(operator.attrgetter(field), statements)
+                for get in _TARGET_GETTERS.get(kind, ()):
+                    targets += map(get, statements)
         return Counter(targets)
 
     @_Computed

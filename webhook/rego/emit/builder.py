@@ -95,7 +95,9 @@ class Builder:
         return not isinstance(operand, ir.Constant) and self.scopes.is_keyed(operand)
 
     def note_keyed(self, operand: ir.Operand) -> None:
-        """Note that an operand has been found to be an object or set."""
+        """Note that an operand has been found to be an object or set, if there are other lookups to profit."""
+        if len(self.usage.of_kind(ir.Dot)) < 2:
+            return
         if not isinstance(operand, ir.Constant) and operand > ir.DATA and self.usage.is_set_once(operand):
             self.scopes.note_keyed(operand)
 

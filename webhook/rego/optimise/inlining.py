@@ -110,7 +110,7 @@ class _Inliner:
         self._calls = calls
         self._caller = caller
         self._usage = usage
-        self._next = max(usage.variables() | {caller.result, ir.DATA}) + 1
+        self._next = max(caller.result, ir.DATA, *usage.read, *usage.set, *usage.reset, *usage.changed) + 1
         self._size = sum(map(len, usage.statements.values())) - len(usage.of_kind(ir.Nop))
 
     def run(self) -> ir.Function:

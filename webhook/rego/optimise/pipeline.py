@@ -149,7 +149,8 @@ def _merge_only_callee(entry: _Body, bodies: Mapping[str, _Body], calls: Mapping
 def _simplify(body: _Body, builtins: Mapping[str, Builtin], constants: Mapping[str, Value]) -> None:
     """Rewrite a function until no rewrite finds anything, each one having seen what all others left.
 
-    None finds anything in what it has just left itself, so the last one with an effect need not run again.
+    None but `return_early` finds anything in what it has just left itself, so the last one with an effect need not
+    run again.
     """
     propagation = functools.partial(propagate, builtins=builtins, constants=constants)
     rewrites: list[_Rewrite] = [return_early, remove_unset, remove_unused, make_literals, propagation]
@@ -159,8 +160,10 @@ def _simplify(body: _Body, builtins: Mapping[str, Builtin], constants: Mapping[s
     for rewrite in rewrites * _ROUNDS:
         if rewrite is last:
             break
-        if body.apply(rewrite):
+        while body.apply(rewrite):
             last = rewrite
+            if rewrite is not return_early:
+                break
 
 
 def _note_constant(function: ir.Function, constants: dict[str, Value]) -> None:

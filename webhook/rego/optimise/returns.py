@@ -40,14 +40,11 @@ _END: Final = _Rest((), 0, None)
 
 def return_early(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
     """Turn assignments of a function into returns where possible; each return may make an earlier one certain."""
-    while usage.of_kind(ir.AssignVarOnce):
-        returns_result = all(end.source == function.result for end in usage.of_kind(ir.ReturnLocal))
-        early = _EarlyReturns(function, returns_result)
-        rewritten = dataflow.with_body(function, early.blocks(function.blocks, _END))
-        if rewritten is function:
-            break
-        function, usage = rewritten, dataflow.Usage(rewritten.blocks, rewritten.params)
-    return function
+    if not usage.of_kind(ir.AssignVarOnce):
+        return function
+    returns_result = all(end.source == function.result for end in usage.of_kind(ir.ReturnLocal))
+    early = _EarlyReturns(function, returns_result)
+    return dataflow.with_body(function, early.blocks(function.blocks, _END))
 
 
 def remove_unset(function: ir.Function, usage: dataflow.Usage) -> ir.Function:
