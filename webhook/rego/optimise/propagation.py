@@ -112,7 +112,9 @@ class _Propagation:
         """Leave nothing."""
 
     def defined(self, s: ir.IsDefined, known: _Known) -> ir.Statement | None:
-        return None if self._is_defined(s.source, known) else s
+        if self._is_defined(s.source, known):
+            return None
+        return ir.Break(0, location=s.location) if isinstance(s.source, ir.Constant) else s
 
     def with_documents(self, s: ir.With, known: _Known) -> ir.Statement:
         inner = known.copy()

@@ -155,6 +155,13 @@ def test_a_default_is_returned_only_when_nothing_else_is() -> None:
     ]
 
 
+@pytest.mark.parametrize("document", [{}, {"xs": [1]}], ids=str)
+def test_what_asks_a_rule_that_can_never_have_a_value_has_none(document: Value) -> None:
+    rules = "p := [x | x := q]\nq := x if { x := count(input.xs); not 0 } else := 0 if { 0 != 0 }"
+
+    assert agreed(rules, document) == '[{"result": []}]'
+
+
 def test_different_values_are_still_compared() -> None:
     rules = "p := 1 if input.a\np := 2 if input.b"
 
