@@ -3,12 +3,10 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from tests.support.conformance import SKIP_REASON, conformance_folder, ground_value, same_results
+from tests.support.conformance import SKIP_REASON, Case, cases, same_results
 from webhook.rego import ir
 from webhook.rego.ast import Source
 from webhook.rego.compiler import QUERY_PLAN, compile_query, load_modules
@@ -16,39 +14,12 @@ from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.interpret import Interpreter
 from webhook.rego.program import Program
 from webhook.rego.resolve.resolution import Options
-from webhook.rego.values import UNDEFINED, Value
+from webhook.rego.values import Value
 
 SHARE_WANTED = 0.98
 TABLE = Path(__file__).parent / "known_differences.toml"
 
 Run = Callable[[ir.Policy, bool, Value, Value], list[Value]]
-
-
-class Case(msgspec.Struct, frozen=True):
-    """One conformance case."""
-
-    id: str
-    query: str
-    modules: list[str] | None = None
-    data: Any = None
-    input: Any = msgspec.UNSET
-    input_term: str | None = None
-    want_result: list[dict[str, Any]] | None = None
-    want_error_code: str | None = None
-    want_error: str | None = None
-    strict_error: bool = False
-    sort_bindings: bool = False
-    ignore_generated_vars: bool = False
-
-    @property
-    def family(self) -> str:
-        return self.id.split("/")[0]
-
-    @property
-    def document(self) -> Value:
-        if self.input_term:
-            return ground_value(self.input_term)
-        return UNDEFINED if self.input is msgspec.UNSET else self.input
 
 
 def interpreted(policy: ir.Policy, strict: bool, document: Value, data: Value) -> list[Value]:
@@ -71,18 +42,14 @@ ENGINES: Mapping[str, Run] = {
 }
 
 
-def load_cases() -> dict[str, list[Case]]:
-    folder = conformance_folder()
-    if folder is None:
-        return {}
+def by_family() -> dict[str, list[Case]]:
     families: dict[str, list[Case]] = {}
-    for line in (folder / "opa-cases.jsonl").read_bytes().splitlines():
-        case = msgspec.json.decode(line, type=Case)
+    for case in cases():
         families.setdefault(case.family, []).append(case)
     return families
 
 
-FAMILIES = load_cases()
+FAMILIES = by_family()
 REASONS: dict[str, str] = tomllib.loads(TABLE.read_text())["differences"]
 
 pytestmark = pytest.mark.skipif(not FAMILIES, reason=SKIP_REASON)

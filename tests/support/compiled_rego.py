@@ -4,13 +4,14 @@ from typing import Any
 
 from webhook.rego import ir
 from webhook.rego.ast import Source
+from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.compiler import QUERY_PLAN, compile_query, load_modules
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.interpret import Interpreter
 from webhook.rego.parser import VersionChoice
 from webhook.rego.program import Program
 from webhook.rego.resolve.resolution import DEFAULT_OPTIONS, Options
-from webhook.rego.values import UNDEFINED, dump_json, equal, to_json
+from webhook.rego.values import UNDEFINED, dump_json, equal, format_value, to_json
 
 FAILED = "failed with "
 """Begins the answer to a query whose evaluation failed; the error's code follows."""
@@ -49,11 +50,7 @@ def answer(
     sources = [Source(f"module{index}.rego", text) for index, text in enumerate(texts)]
     resolution = load_modules(sources, version=version, options=Options(for_tests=True))
     policy = compile_query(resolution, query).policy
-    engines: list[Interpreter | Program] = [
-        Interpreter(policy),
-        Program(policy),
-        Program(policy, optimise=False),
-    ]
+    engines = engines_of(policy)
     answers = [_run(engine, document, data or {}) for engine in engines]
     assert all(same(answers[0], other) for other in answers[1:]), answers
     return answers[0]
@@ -68,6 +65,24 @@ def _run(engine: Interpreter | Program, document: Any, data: Any) -> Any:
     if not values:
         return UNDEFINED
     return values[0] if len(values) == 1 else values
+
+
+def engines_of(policy: ir.Policy, *, strict: bool = False) -> list[Interpreter | Program]:
+    """Give the interpreter and compiled code, optimised and not, for a policy."""
+    return [
+        Interpreter(policy, strict_builtin_errors=strict),
+        Program(policy, strict_builtin_errors=strict),
+        Program(policy, optimise=False, strict_builtin_errors=strict),
+    ]
+
+
+def outcome(engine: Interpreter | Program, plan: str, document: Any, data: Any = None) -> str:
+    """Give what a plan gives as OPA prints it, numbers as they are written, or the code of its error."""
+    try:
+        context = EvaluationContext(now_ns=1, seed=1)
+        return format_value(engine.query(plan, document, data=data, context=context))
+    except EvaluationError as error:
+        return error.code
 
 
 def same(one: Any, other: Any) -> bool:

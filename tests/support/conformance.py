@@ -34,6 +34,43 @@ def conformance_folder() -> Path | None:
 SKIP_REASON = "OPA's conformance data is not at hand (GRADATE_CONFORMANCE)"
 
 
+class Case(msgspec.Struct, frozen=True):
+    """One conformance case."""
+
+    id: str
+    query: str
+    modules: list[str] | None = None
+    data: Any = None
+    input: Any = msgspec.UNSET
+    input_term: str | None = None
+    want_result: list[dict[str, Any]] | None = None
+    want_error_code: str | None = None
+    want_error: str | None = None
+    strict_error: bool = False
+    sort_bindings: bool = False
+    ignore_generated_vars: bool = False
+
+    @property
+    def family(self) -> str:
+        return self.id.split("/")[0]
+
+    @property
+    def document(self) -> Value:
+        if self.input_term:
+            return ground_value(self.input_term)
+        return UNDEFINED if self.input is msgspec.UNSET else self.input
+
+
+@functools.cache
+def cases() -> tuple[Case, ...]:
+    """Load every case; none when the data is not at hand."""
+    folder = conformance_folder()
+    if folder is None:
+        return ()
+    lines = (folder / "opa-cases.jsonl").read_bytes().splitlines()
+    return tuple(msgspec.json.decode(line, type=Case) for line in lines)
+
+
 class PlanCase(msgspec.Struct, frozen=True):
     """One conformance case with the plan that OPA made of it."""
 
