@@ -46,6 +46,10 @@ class Undefined:
 UNDEFINED: Final = Undefined()
 
 
+def _go_on() -> None:
+    """Stop nothing."""
+
+
 @final
 class Key:
     """A boolean, array, object or set in the place of an object key or a set element.
@@ -181,11 +185,11 @@ class RegoSet:
         yield from self.scalars.values()
         yield from self.composites
 
-    def ordered(self) -> list[Value]:
-        """Give the elements in OPA's order."""
+    def ordered(self, check: Callable[[], None] = _go_on) -> list[Value]:
+        """Give the elements in OPA's order; `check` as in the function `ordered`."""
         if not self.composites:
-            return ordered(self.scalars.values())
-        return ordered([*self.scalars.values(), *self.composites])
+            return ordered(self.scalars.values(), check)
+        return ordered([*self.scalars.values(), *self.composites], check)
 
     def __eq__(self, other: object) -> bool:
         if (
@@ -384,25 +388,127 @@ def _compare_objects(left: RegoObject, right: RegoObject, known: set[tuple[int, 
     return len(left) - len(right)
 
 
-_sort_key: Final[Callable[[Value], Any]] = functools.cmp_to_key(compare)
+_compare_key: Final[Callable[[Value], Any]] = functools.cmp_to_key(compare)
+_FEW_TO_SORT: Final = 4
+"""Up to this many values are sorted faster by comparing them than by making keys."""
+_PART: Final = 4_096
+"""Values that are sorted at once, or that keys are made of, between two calls of `check`."""
+_PART_OF_SCALARS: Final = 16 * _PART
+_KEY_WIDTH: Final = 8
+"""Elements of a collection that a sort key shows; what comes behind seldom decides."""
+_KEY_DEPTH: Final = 2
+"""Collections within one another that a sort key shows."""
 
 
-def ordered(values: Iterable[Value]) -> list[Value]:
-    """Sort values in OPA's order into a new list."""
+def ordered(values: Iterable[Value], check: Callable[[], None] = _go_on) -> list[Value]:
+    """Sort values in OPA's order into a new list; `check` is called now and then and may end it by raising."""
     result = list(values)
     kinds = set(map(type, result))
     if kinds <= {str} or kinds <= {int, float}:
+        if len(result) > _PART_OF_SCALARS:
+            return _sorted_in_parts(result, result, _PART_OF_SCALARS, check)
         result.sort()
+    elif len(result) <= _FEW_TO_SORT:
+        result.sort(key=_compare_key)
     else:
-        result.sort(key=_sort_key)
+        return _sorted_in_parts(result, _SortKeys(check).of_all(result), _PART, check)
     return result
 
 
-def ordered_items(source: RegoObject) -> list[tuple[Value, Value]]:
-    """Give the (key, value) pairs of an object in the order of its keys, the keys as values."""
+def _sorted_in_parts(
+    values: list[Value], keys: list[Any], part_size: int, check: Callable[[], None]
+) -> list[Value]:
+    """Sort values by their keys, many of them part by part: Python's sort itself cannot be interrupted."""
+    indexes = list(range(len(values)))
+    parts = [indexes[start : start + part_size] for start in range(0, len(values), part_size)]
+    for part in parts:
+        part.sort(key=keys.__getitem__)
+        check()
+    while len(parts) > 1:
+        parts = [one + other for one, other in zip(parts[::2], [*parts[1::2], []], strict=False)]
+        for part in parts:
+            check()
+            part.sort(key=keys.__getitem__)  # finds the two runs, and merges them
+    return [values[index] for index in parts[0]]
+
+
+@final
+class _SortKeys:
+    """Makes the keys of one sort: what Python orders as OPA orders values, mostly without running Python code."""
+
+    __slots__ = ("_check", "_work")
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._work = 0
+
+    def of_all(self, values: Sequence[Value]) -> list[Any]:
+        keys: list[Any] = []
+        for value in values:
+            self._note(1)
+            keys.append(self._of(value, _KEY_DEPTH))
+        return keys
+
+    def _of(self, value: Value, depth: int) -> tuple[int, Any]:
+        rank = _TYPE_ORDER[type(value)]
+        if rank <= _TYPE_ORDER[str]:
+            return rank, value
+        if not depth:
+            return rank, _Rest(value, self)
+        if rank == _TYPE_ORDER[dict]:
+            parts = [part for pair in ordered_items(value)[:_KEY_WIDTH] for part in pair]
+        else:
+            parts = (value if rank == _TYPE_ORDER[list] else value.ordered())[:_KEY_WIDTH]
+        key: list[Any] = [self._of(part, depth - 1) for part in parts]
+        if len(value) > _KEY_WIDTH:
+            key.append(_Rest(value, self))
+        return rank, key
+
+    def compare(self, left: Value, right: Value) -> int:
+        """Compare two collections that look alike so far."""
+        self._note(1 + len(left))
+        return compare(left, right)
+
+    def _note(self, work: int) -> None:
+        self._work += work
+        if self._work > _PART:
+            self._work = 0
+            self._check()
+
+
+@final
+class _Rest:
+    """The part of a sort key that is looked at when two keys differ in nothing before it."""
+
+    __slots__ = ("_compared_with", "_keys", "_order", "value")
+
+    def __init__(self, value: Value, keys: _SortKeys) -> None:
+        self.value = value
+        self._keys = keys
+        self._compared_with: object = None
+        self._order = 0
+
+    def __eq__(self, other: object) -> bool:
+        return self._order_to(other) == 0
+
+    def __lt__(self, other: object) -> bool:
+        return self._order_to(other) < 0
+
+    __hash__ = None  # type: ignore[assignment]  # part of a sort key, and nothing else
+
+    def _order_to(self, other: object) -> int:
+        """Compare once: Python asks whether two are equal, and then which one is less."""
+        if other is not self._compared_with:
+            assert isinstance(other, _Rest)
+            self._order, self._compared_with = self._keys.compare(self.value, other.value), other
+        return self._order
+
+
+def ordered_items(source: RegoObject, check: Callable[[], None] = _go_on) -> list[tuple[Value, Value]]:
+    """Give the (key, value) pairs of an object in the order of its keys, the keys as values; `check` as above."""
     if all(type(key) is str for key in source):
         return sorted(source.items(), key=_first)
-    return [(key, source[key_of(key)]) for key in ordered(map(value_of, source))]
+    return [(key, source[key_of(key)]) for key in ordered(map(value_of, source), check)]
 
 
 def _first(pair: tuple[Value, Value]) -> Value:

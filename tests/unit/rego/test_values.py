@@ -1,3 +1,5 @@
+import functools
+import itertools
 import json
 from collections.abc import Callable
 
@@ -28,6 +30,13 @@ from webhook.rego.values import (
     type_name,
     value_of,
 )
+
+
+def nested(depth: int) -> Value:
+    value: Value = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 @pytest.mark.parametrize(
@@ -85,6 +94,49 @@ def test_order_is_antisymmetric(left: Value, right: Value) -> None:
     forth, back = compare(left, right), compare(right, left)
 
     assert (forth > 0, forth < 0) == (back < 0, back > 0)
+
+
+@given(st.lists(values(), min_size=5, max_size=12), st.sampled_from(["bare", "within", "behind"]))
+def test_many_values_are_sorted_as_they_compare(elements: list[Value], place: str) -> None:
+    if place == "within":
+        elements = [[[{"a": element}]] for element in elements]
+    if place == "behind":
+        elements = [[*range(20), element] for element in elements]
+
+    by_comparing = sorted(elements, key=functools.cmp_to_key(compare))
+
+    assert list(map(id, ordered(elements))) == list(map(id, by_comparing))
+
+
+@pytest.mark.parametrize(
+    ("count", "wrap"),
+    [(70_000, str), (10_000, lambda number: [number]), (10_000, lambda number: RegoSet([[number]]))],
+    ids=["strings", "arrays", "sets"],
+)
+def test_values_sorted_in_parts_are_sorted_as_a_whole(count: int, wrap: Callable[[int], Value]) -> None:
+    elements = [wrap(number * 7_919 % count) for number in range(count)]
+
+    result = ordered(elements)
+
+    assert all(compare(one, next_one) < 0 for one, next_one in itertools.pairwise(result[::100]))
+    assert sorted(map(id, result)) == sorted(map(id, elements))
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        list(range(70_000)),
+        [[number] for number in range(10_000)],
+        [nested(10) for _ in range(4_000)],
+    ],
+    ids=["numbers", "arrays", "what keys do not show"],
+)
+def test_a_long_sort_asks_now_and_then_whether_to_go_on(elements: list[Value]) -> None:
+    asked: list[None] = []
+
+    ordered(elements, lambda: asked.append(None))
+
+    assert len(asked) >= 2
 
 
 @given(values(), values(), values())
@@ -280,13 +332,6 @@ def test_types_have_their_rego_names() -> None:
         "object",
         "set",
     ]
-
-
-def nested(depth: int) -> Value:
-    value: Value = []
-    for _ in range(depth):
-        value = [value]
-    return value
 
 
 def test_values_nested_too_deeply_end_in_a_recursion_error_and_not_in_a_crash() -> None:

@@ -1,7 +1,7 @@
 """What is computed over a whole collection: count, sum, product, extremes, order, `any` and `all`."""
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from webhook.rego.builtins.arithmetic import is_number, multiply, plus
@@ -25,6 +25,8 @@ from webhook.rego.values import UNDEFINED, RegoSet, compare, ordered
 _COUNTED = frozenset((list, dict, str, RegoSet))
 _STEPS_BETWEEN_CHECKS = 200
 """Numbers added or multiplied between two looks at the clock: they may have thousands of digits."""
+_COMPARED_BETWEEN_CHECKS = 1_000
+"""Elements of which the greatest or least is found between two looks at the clock."""
 _order = functools.cmp_to_key(compare)
 
 
@@ -58,29 +60,34 @@ def _fold(
     return result
 
 
-def maximum(collection: Any) -> Any:
+def maximum(context: EvaluationContext, collection: Any) -> Any:
     """Give the last element in OPA's order; undefined when there is none."""
-    return _extreme(collection, max)
+    return _extreme(context, collection, max)
 
 
-def minimum(collection: Any) -> Any:
+def minimum(context: EvaluationContext, collection: Any) -> Any:
     """Give the first element in OPA's order; undefined when there is none."""
-    return _extreme(collection, min)
+    return _extreme(context, collection, min)
 
 
-def _extreme(collection: Any, choose: Callable[..., Any]) -> Any:
+def _extreme(context: EvaluationContext, collection: Any, choose: Callable[..., Any]) -> Any:
     elements = _elements(collection)
     if not elements:
         return UNDEFINED
     kinds = set(map(type, elements))
     if kinds <= {str} or kinds <= {int, float}:
         return choose(elements)
-    return choose(elements, key=_order)
+    found: list[Any] = []
+    for start in range(0, len(elements), _COMPARED_BETWEEN_CHECKS):
+        if start:
+            context.check()
+        found.append(choose(elements[start : start + _COMPARED_BETWEEN_CHECKS], key=_order))
+    return choose(found, key=_order)
 
 
-def sort(collection: Any) -> list[Any]:
+def sort(context: EvaluationContext, collection: Any) -> list[Any]:
     """Put the elements of an array or set in OPA's order."""
-    return ordered(_elements(collection))
+    return ordered(_elements(collection), context.check)
 
 
 def every_true(collection: Any) -> bool:
@@ -93,7 +100,7 @@ def some_true(collection: Any) -> bool:
     return any(element is True for element in _elements(collection, "array", "set"))
 
 
-def _elements(collection: Any, *expected: str) -> Collection[Any]:
+def _elements(collection: Any, *expected: str) -> list[Any]:
     kind = type(collection)
     if kind is list:
         elements: list[Any] = collection
@@ -110,9 +117,9 @@ BUILTINS: tuple[Builtin, ...] = (
     declare("count", {"collection": OneOf((SET, ARRAY, OBJECT, STRING))}, {"n": NUMBER}, count),
     declare("sum", {"collection": _NUMBERS}, {"n": NUMBER}, total, needs_context=True),
     declare("product", {"collection": _NUMBERS}, {"n": NUMBER}, product, needs_context=True),
-    declare("max", {"collection": _ELEMENTS}, {"n": ANY}, maximum),
-    declare("min", {"collection": _ELEMENTS}, {"n": ANY}, minimum),
-    declare("sort", {"collection": _ELEMENTS}, {"n": ARRAY}, sort),
+    declare("max", {"collection": _ELEMENTS}, {"n": ANY}, maximum, needs_context=True),
+    declare("min", {"collection": _ELEMENTS}, {"n": ANY}, minimum, needs_context=True),
+    declare("sort", {"collection": _ELEMENTS}, {"n": ARRAY}, sort, needs_context=True),
     declare("all", (_ELEMENTS,), BOOLEAN, every_true, deprecated=True),
     declare("any", (_ELEMENTS,), BOOLEAN, some_true, deprecated=True),
 )

@@ -17,7 +17,7 @@ from webhook.rego.emit.scopes import Jump
 from webhook.rego.emit.statements import test_of, write
 from webhook.rego.emit.unit import Unit
 from webhook.rego.emit.writer import Writer
-from webhook.rego.values import Value
+from webhook.rego.values import Value, scan
 
 _MOST_NESTED_EXITS: Final = 10
 """A block with more exits becomes a loop instead of nested conditions."""
@@ -254,12 +254,12 @@ class FunctionBuilder(Builder):
     def _loop_header(self, s: ir.Scan, inside: dataflow.Usage) -> str:
         """Write what precedes a loop, the charge for its rounds included; give the `for` line."""
         shows = self.unit.prints or effects.order_matters(inside, self._outputs(s, inside))
-        ordered = "ordered_" if shows else ""
         source, needs_key = self.read(s.source), bool(self.usage.read[s.key])
         if isinstance(s.source, ir.Constant):
             return self._constant_loop_header(s, s.source.value, needs_key=needs_key)
         variables = f"v{s.key}, v{s.value}" if needs_key else f"v{s.value}"
-        general = f"{ordered}{'pairs' if needs_key else 'elements'}({source})"
+        general = "pairs" if needs_key else "elements"
+        general = f"ordered_{general}({self.documents.frame}, {source})" if shows else f"{general}({source})"
         if self._loops:
             items = self._inner_items(s.source, general)
             numbered = f"enumerate({items}) if {items} is {source} else {items}"
@@ -287,11 +287,11 @@ class FunctionBuilder(Builder):
 
     def _constant_loop_header(self, s: ir.Scan, source: Value, *, needs_key: bool) -> str:
         """Do the same for a loop over what is known: its rounds are laid out, in order."""
-        items: list[Any] = list(runtime.ordered_elements(source))
-        variables = f"v{s.value}"
-        if needs_key:
-            items = list(enumerate(source) if type(source) is list else runtime.ordered_pairs(source))
-            variables = f"v{s.key}, {variables}"
+        items: list[Any] = list(scan(source))
+        variables = f"v{s.key}, v{s.value}"
+        if not needs_key:
+            items = [element for _, element in items]
+            variables = f"v{s.value}"
         if self._loops:  # else it makes as many rounds as the policy's text says
             self._charge_inner_rounds(str(len(items)))
         rounds = self.unit.intern("K", items)

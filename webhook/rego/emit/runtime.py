@@ -154,13 +154,13 @@ def elements(source: Value) -> Items:
     return source if kind is list else ()
 
 
-def ordered_elements(source: Value) -> Items:
+def ordered_elements(frame: Frame, source: Value) -> Items:
     """Give the elements of a collection in OPA's order; a scalar has none."""
     kind = type(source)
     if kind is dict:
-        return [element for _, element in ordered_items(source)]
+        return [element for _, element in ordered_items(source, frame[BUDGET_SLOT].check)]
     if kind is RegoSet:
-        result: Items = source.ordered()
+        result: Items = source.ordered(frame[BUDGET_SLOT].check)
         return result
     return source if kind is list else ()
 
@@ -178,13 +178,13 @@ def pairs(source: Value) -> Items:
     return _Numbered(source) if kind is list else ()
 
 
-def ordered_pairs(source: Value) -> Items:
+def ordered_pairs(frame: Frame, source: Value) -> Items:
     """Give the (key, element) pairs of a collection in OPA's order; a scalar has none."""
     kind = type(source)
     if kind is dict:
-        return ordered_items(source)
+        return ordered_items(source, frame[BUDGET_SLOT].check)
     if kind is RegoSet:
-        return [(element, element) for element in source.ordered()]
+        return [(element, element) for element in source.ordered(frame[BUDGET_SLOT].check)]
     return _Numbered(source) if kind is list else ()
 
 
