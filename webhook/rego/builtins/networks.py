@@ -2,10 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from webhook.rego.builtins.caches import cached_by_text
+from webhook.rego.builtins.context import EvaluationContext
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import BuiltinError, limit_items, wrong_type
 from webhook.rego.builtins.signatures import (
@@ -25,6 +27,8 @@ from webhook.rego.values import RegoSet, scan
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_NETWORKS_BETWEEN_CHECKS = 200
+"""Networks that are read between two looks at the clock."""
 _PREFIX = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 
@@ -134,31 +138,63 @@ def _candidates(position: int, collection: Any) -> Iterator[tuple[Any, Any]]:
             raise BuiltinError(f"operand {position}: element must be string or non-empty array")
 
 
-def merge(addresses: Any) -> RegoSet:
+def merge(context: EvaluationContext, addresses: Any) -> RegoSet:
     """Give the fewest networks that cover the same addresses; an IPv4 address stands for its classful network."""
     if type(addresses) is not list and type(addresses) is not RegoSet:
         raise BuiltinError("operand must be an array")
-    given = [(address, _mergeable(address)) for address in addresses]
+    given: dict[Network, list[str]] = {}
+    for index, address in enumerate(addresses):
+        if index % _NETWORKS_BETWEEN_CHECKS == _NETWORKS_BETWEEN_CHECKS - 1:
+            context.check()
+        given.setdefault(_mergeable(address), []).append(address)
     result = RegoSet()
     for version in (4, 6):
-        same = [network for _, network in given if network.version == version]
-        collapsed = list(ipaddress.collapse_addresses(same))  # type: ignore[type-var]  # all of one version
-        firsts = {int(network.network_address) for network in collapsed}
-        lasts = {int(network.broadcast_address) for network in collapsed}
-        for network in collapsed:
-            parts = [address for address, part in given if part == network]
-            touches = (
-                int(network.broadcast_address) + 1 in firsts or int(network.network_address) - 1 in lasts
-            )
-            # As in OPA, an address that merges with nothing and touches nothing keeps its host bits.
-            alone = len(parts) == 1 and "/" not in parts[0] and not touches and not _holds_more(network, same)
-            result.add(f"{parts[0]}/{network.prefixlen}" if alone else str(network))
+        same = {network: texts for network, texts in given.items() if network.version == version}
+        firsts = sorted(int(network.network_address) for network in same)
+        for index, (first, last) in enumerate(_ranges(same)):
+            if index % _NETWORKS_BETWEEN_CHECKS == 0:
+                context.check()
+            blocks = _blocks(first, last, version)
+            for block in blocks:
+                result.add(_shown(block, same.get(block, []), firsts, touches=len(blocks) > 1))
     return result
 
 
-def _holds_more(network: Network, given: list[Network]) -> bool:
-    """Whether another network lies within this one."""
-    return any(other != network and other.subnet_of(network) for other in given)  # type: ignore[arg-type]  # of one version
+def _blocks(first: int, last: int, version: int) -> list[Network]:
+    """Give the fewest networks that make up a range of addresses."""
+    if version == 4:
+        return list(
+            ipaddress.summarize_address_range(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last))
+        )
+    return list(ipaddress.summarize_address_range(ipaddress.IPv6Address(first), ipaddress.IPv6Address(last)))
+
+
+def _ranges(networks: Iterable[Network]) -> Iterator[tuple[int, int]]:
+    """Give the first and the last of the addresses that networks of one version cover without a gap, in order."""
+    start, end = 0, -1
+    for first, last in sorted(
+        (int(network.network_address), int(network.broadcast_address)) for network in networks
+    ):
+        if end >= start and first > end + 1:
+            yield start, end
+        if end < start or first > end + 1:
+            start = first
+        end = max(end, last)
+    if end >= start:
+        yield start, end
+
+
+def _shown(network: Network, texts: list[str], firsts: list[int], *, touches: bool) -> str:
+    """Write a merged network that was given as `texts`; `firsts` has the first addresses of all that were given.
+
+    As in OPA, an address that merges with nothing and touches nothing keeps its host bits.
+    """
+    if len(texts) != 1 or "/" in texts[0] or touches:
+        return str(network)
+    within = bisect_right(firsts, int(network.broadcast_address)) - bisect_left(
+        firsts, int(network.network_address)
+    )
+    return f"{texts[0]}/{network.prefixlen}" if within == 1 else str(network)
 
 
 def _mergeable(value: Any) -> Network:
@@ -190,5 +226,11 @@ BUILTINS: tuple[Builtin, ...] = (
         {"output": SetOf(ArrayOf(None, (ANY, ANY)))},
         contains_matches,
     ),
-    declare("net.cidr_merge", {"addrs": OneOf((STRINGS, SetOf(STRING)))}, {"output": SetOf(STRING)}, merge),
+    declare(
+        "net.cidr_merge",
+        {"addrs": OneOf((STRINGS, SetOf(STRING)))},
+        {"output": SetOf(STRING)},
+        merge,
+        needs_context=True,
+    ),
 )

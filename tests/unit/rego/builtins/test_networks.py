@@ -1,3 +1,4 @@
+import ipaddress
 from typing import Any
 
 import pytest
@@ -85,3 +86,21 @@ def test_a_network_too_large_to_list_stops_the_evaluation() -> None:
 def test_a_network_contains_its_own_address(address: Any, prefix: int) -> None:
     assert call("net.cidr_contains", f"{address}/{prefix}", str(address))
     assert call("net.cidr_intersects", f"{address}/{prefix}", f"{address}/32")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 255), st.integers(24, 32)).map(
+            lambda parts: f"192.0.2.{parts[0]}/{parts[1]}"
+        ),
+        max_size=12,
+    ),
+    st.lists(st.integers(112, 128).map(lambda prefix: f"2001:db8::{prefix:x}00/{prefix}"), max_size=4),
+)
+def test_merged_networks_are_the_fewest_that_cover_the_same_addresses(old: list[str], new: list[str]) -> None:
+    given_networks: list[Any] = [
+        [ipaddress.ip_network(text, strict=False) for text in texts] for texts in (old, new)
+    ]
+    fewest = [network for one in given_networks for network in ipaddress.collapse_addresses(one)]
+
+    assert call("net.cidr_merge", [*new, *old]) == RegoSet(map(str, fewest))
