@@ -8,20 +8,25 @@ from webhook.rego.builtins.failures import MAX_ITEMS, LimitError, limit_items, w
 from webhook.rego.builtins.signatures import ANY, ARRAY, SET, ArrayOf, ObjectOf, OneOf, SetOf, Type
 from webhook.rego.values import RegoObject, RegoSet, key_of, scan
 
-_ANSWERS_BETWEEN_CHECKS = 1_000
-"""Values that `walk` lists, or vertices that are reached, between two looks at the clock."""
+_REACHED_BETWEEN_CHECKS = 1_000
+"""Vertices that are reached between two looks at the clock."""
+_COPIED_BETWEEN_CHECKS = 10_000
+"""Values that `walk` lists, and steps of their paths, between two looks at the clock: paths may be long."""
 
 
 def walk(context: EvaluationContext, document: Any) -> list[list[Any]]:
     """List every value within a document as [path, value], from the outside in, in OPA's order."""
     answers: list[list[Any]] = []
     pending: list[tuple[list[Any], Any]] = [([], document)]
+    copied = 0
     while pending:
         path, value = pending.pop()
         answers.append([path, value])
-        if len(answers) % _ANSWERS_BETWEEN_CHECKS == 0:
-            context.check()
         children = [([*path, key], child) for key, child in scan(value)]
+        copied += 1 + len(children) * len(path)
+        if copied > _COPIED_BETWEEN_CHECKS:
+            copied = 0
+            context.check()
         limit_items(2 * (len(answers) + len(pending) + len(children)))
         pending.extend(reversed(children))
     return answers
@@ -37,7 +42,7 @@ def reachable(context: EvaluationContext, graph: Any, initial: Any) -> RegoSet:
         if key in found or key not in graph:
             continue
         found[key] = vertex
-        if len(found) % _ANSWERS_BETWEEN_CHECKS == 0:
+        if len(found) % _REACHED_BETWEEN_CHECKS == 0:
             context.check()
         pending.extend((key_of(neighbour), neighbour) for neighbour in _vertices(graph[key]))
     return RegoSet(found.values())

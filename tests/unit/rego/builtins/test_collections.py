@@ -342,6 +342,7 @@ def test_membership_of_what_doubles_forty_times_is_told_at_once() -> None:
         ("product", ([1.5] * 100_000,)),
         ("sum", ([1.5] * 100_000,)),
         ("graph.reachable", ({str(index): [str(index + 1)] for index in range(10_000)}, ["0"])),
+        ("walk", (doubled(1, "k", 200),)),
         ("sort", ([[index] for index in range(10_000)],)),
         ("max", ([[index] for index in range(10_000)],)),
         ("min", ([[index] for index in range(10_000)],)),
