@@ -15,6 +15,7 @@ from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.failures import INTERNAL, internal_failure
 from webhook.rego.program import Program
+from webhook.rego.resolve.resolution import Resolution
 from webhook.rego.values import UNDEFINED, RegoSet, to_json
 
 RULES = {Purpose.VALIDATE: ("deny", "warn", "violation"), Purpose.MUTATE: ("patch",)}
@@ -70,12 +71,19 @@ def compile_policy(version: PolicyVersion, step_budget: int) -> CompiledEvaluato
             rules = tuple(rule for rule in candidates if rule in version.rules)
             if rules:
                 entrypoints = [version.entrypoint(rule) for rule in rules]
-                program = Program(plan_entry_points(resolution, entrypoints), entrypoints)
+                program = _program(resolution, entrypoints)
                 _warm(version, program)
                 programs[purpose] = (rules, program)
     except CompileError as error:
         raise PolicySyntaxError(str(error)) from error
     return CompiledEvaluator(programs, step_budget)
+
+
+def _program(resolution: Resolution, entrypoints: Sequence[str]) -> Program:
+    try:
+        return Program(plan_entry_points(resolution, entrypoints), entrypoints)
+    except CompileError as error:
+        raise error.quoting(resolution.texts) from None
 
 
 def _warm(version: PolicyVersion, program: Program) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from webhook.rego import ir
 from webhook.rego.ast import Body, Module, Source
-from webhook.rego.errors import COMPILE_ERROR, NOWHERE, CompileError, Diagnostic, Location
+from webhook.rego.errors import COMPILE_ERROR, CompileError, Diagnostic, Location, nested_too_deeply
 from webhook.rego.parser import VersionChoice, parse_module, parse_query, parse_ref
 from webhook.rego.plan.policy import EntryPoint, Query, plan_policy
 from webhook.rego.program import Program
@@ -64,8 +64,8 @@ def compile_modules(
             strict_builtin_errors=strict_builtin_errors,
             instrument=instrument,
         )
-    except RecursionError:
-        raise _too_deep(NOWHERE) from None
+    except CompileError as error:
+        raise error.quoting(resolution.texts) from None
 
 
 def load_modules(
@@ -102,24 +102,18 @@ def resolve_modules(
         CompileError: something is wrong; it carries everything found.
 
     """
-    try:
-        return resolve(modules, options=options, data=data)
-    except RecursionError:
-        raise _too_deep(modules[0].location if modules else NOWHERE) from None
+    return resolve(modules, options=options, data=data)
 
 
 def plan_entry_points(resolution: Resolution, entrypoints: Sequence[str]) -> ir.Policy:
     """Plan the documents that `entrypoints` name; each plan has the name given.
 
     Raises:
-        CompileError: a name is no reference, or rules would call themselves.
+        CompileError: a name is no reference, rules would call themselves, or one is nested too deeply.
 
     """
     refs = [EntryPoint(name, parse_ref(name)) for name in entrypoints]
-    try:
-        return plan_policy(resolution.tree, resolution.texts, refs)
-    except RecursionError:
-        raise _too_deep(NOWHERE) from None
+    return plan_policy(resolution.tree, resolution.texts, refs)
 
 
 def compile_query(resolution: Resolution, text: str, *, path: str = "<query>") -> CompiledQuery:
@@ -141,7 +135,7 @@ def compile_query(resolution: Resolution, text: str, *, path: str = "<query>") -
         texts = {**resolution.texts, path: text}
         policy = plan_policy(resolution.tree, texts, (), [_query(resolved)])
     except RecursionError:
-        raise _too_deep(body[0].location) from None
+        raise nested_too_deeply(body[0].location).quoting({path: text}) from None
     places = tuple(expr.location for expr in body)
     return CompiledQuery(policy, _texts(text, body), places, tuple(resolved.variables))
 
@@ -157,7 +151,3 @@ def _texts(text: str, body: Body) -> tuple[str, ...]:
     return tuple(
         text[start:end].strip().rstrip(";").rstrip() for start, end in zip(starts, ends, strict=True)
     )
-
-
-def _too_deep(location: Location) -> CompileError:
-    return CompileError((Diagnostic(COMPILE_ERROR, "the policy is nested too deeply", location),))

@@ -7,6 +7,9 @@ Owns the error tree and how a diagnostic reads. Must not know the AST, the parse
     └── EvaluationError   a compiled policy failed on one input
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -80,12 +83,38 @@ class CompileError(RegoError):
         super().__init__(diagnostics)
         self.diagnostics = diagnostics
 
+    def quoting(self, texts: Mapping[str, str]) -> CompileError:
+        """Give the same error with the line of each place that has none yet; `texts` maps files to their sources."""
+        lines = {
+            file: texts[file].splitlines()
+            for file in {diagnostic.location.file for diagnostic in self.diagnostics} & texts.keys()
+        }
+        return CompileError(
+            tuple(
+                diagnostic
+                if diagnostic.line_text
+                else msgspec.structs.replace(
+                    diagnostic, line_text=_line(lines.get(diagnostic.location.file, []), diagnostic.location)
+                )
+                for diagnostic in self.diagnostics
+            )
+        )
+
     def __str__(self) -> str:
         """Return OPA's count line followed by every diagnostic."""
         count = len(self.diagnostics)
         headline = "1 error occurred" if count == 1 else f"{count} errors occurred"
         separator = ": " if count == 1 else ":\n"
         return headline + separator + "\n".join(str(diagnostic) for diagnostic in self.diagnostics)
+
+
+def _line(lines: Sequence[str], location: Location) -> str:
+    return lines[location.row - 1] if 1 <= location.row <= len(lines) else ""
+
+
+def nested_too_deeply(location: Location) -> CompileError:
+    """Make the error for a policy of which a part is nested deeper than Python can follow."""
+    return CompileError((Diagnostic(COMPILE_ERROR, "the policy is nested too deeply", location),))
 
 
 class EvaluationError(RegoError):

@@ -7,6 +7,7 @@ Owns the way from the intermediate representation to a code object and what leav
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
@@ -292,4 +293,19 @@ def _translate(
     except (RecursionError, SyntaxError, MemoryError) as error:
         # Python's own limits: its stack, its indentation, its nested blocks and its parser's memory.
         message = f"the policy is nested too deeply or too large: {error}"
-        raise CompileError((Diagnostic(COMPILE_ERROR, message, NOWHERE),)) from error
+        raise CompileError((Diagnostic(COMPILE_ERROR, message, _deepest_place(policy)),)) from error
+
+
+def _deepest_place(policy: ir.Policy) -> Location:
+    """Give the place of the statement that has the most others around it."""
+    deepest, place = 0, NOWHERE
+    bodies: list[ir.Plan | ir.Function] = [*policy.plans, *policy.functions]
+    pending = [(1, body.blocks) for body in bodies]
+    while pending:
+        depth, blocks = pending.pop()
+        for statement in itertools.chain.from_iterable(blocks):
+            if depth > deepest and statement.location is not None and statement.location.row:
+                deepest, place = depth, statement.location
+            if type(statement) in ir.NESTING:
+                pending.append((depth + 1, tuple(ir.blocks_of(statement))))
+    return place

@@ -1,5 +1,6 @@
 """The way from sources to a program, a plan or a query."""
 
+import re
 import time
 
 import pytest
@@ -136,14 +137,28 @@ def test_a_builtin_replaced_in_tests_is_still_refused_where_it_would_be_called()
         "package a\np if { " + "; ".join(["input.x[_] == 1"] * 3000) + " }",
         "package a\np := 1 if { false }" + " else := 2 if { false }" * 300,
         "package a\n" + "\n".join(f"p{index} := p{index + 1}" for index in range(2000)) + "\np2000 := 1",
+        "package a\np if { input.x" + " with input.a as 1" * 300 + " }",
+        "package a\np if { input.x" + " with input.a as 1" * 5000 + " }",
+        "package a\np" + ".b" * 5000 + " := 1",
     ],
-    ids=["nested arrays", "a long sum", "a long body of loops", "many elses", "a long chain of rules"],
+    ids=[
+        "nested arrays",
+        "a long sum",
+        "a long body of loops",
+        "many elses",
+        "a long chain of rules",
+        "many replacements",
+        "thousands of replacements",
+        "a long path",
+    ],
 )
-def test_depth_ends_in_an_answer_or_a_clean_error(text: str) -> None:
+def test_depth_ends_in_an_answer_or_an_error_with_its_place(text: str) -> None:
+    other = Source("0.rego", "package b\np := 1")
     try:
-        compile_modules([Source("a.rego", text)], entrypoints=["data.a.p"])
+        compile_modules([other, Source("a.rego", text)], entrypoints=["data.b.p", "data.a.p"])
     except CompileError as error:
-        assert "deep" in str(error)  # noqa: PT017 - an answer is as good
+        found = re.search(r"a\.rego:2:\d+: .*deep.*\n\t.+\n\t *\^", str(error))  # an answer is as good
+        assert found is not None
 
 
 def test_a_policy_of_200_lines_compiles_in_well_under_a_second() -> None:

@@ -12,7 +12,7 @@ import msgspec
 from webhook.rego import dataflow, ir
 from webhook.rego.ast import Body, Ref
 from webhook.rego.builtins.registry import UNAVAILABLE
-from webhook.rego.errors import NOWHERE, Location
+from webhook.rego.errors import NOWHERE, CompileError, Location, nested_too_deeply
 from webhook.rego.plan.bodies import Bodies
 from webhook.rego.plan.documents import Documents
 from webhook.rego.plan.functions import FunctionTable, Node, Purpose, Request
@@ -54,10 +54,17 @@ def plan_policy(
     """Plan entry points and queries over resolved rules; `texts` has the source of each file, to quote from.
 
     Raises:
-        CompileError: a builtin that is not available would be called, or rules would call themselves.
+        CompileError: a builtin that is not available would be called, rules would call themselves, or one is nested
+            too deeply.
 
     """
-    return _PolicyPlanner(tree, texts).run(entry_points, queries)
+    planner = _PolicyPlanner(tree, texts)
+    try:
+        return planner.run(entry_points, queries)
+    except RecursionError:
+        raise nested_too_deeply(planner.place()).quoting(texts) from None
+    except CompileError as error:
+        raise error.quoting(texts) from None
 
 
 class _PolicyPlanner:
@@ -67,6 +74,14 @@ class _PolicyPlanner:
         self._table = FunctionTable(tree)
         self._builtins: dict[str, Location] = {}
         self._functions: list[ir.Function] = []
+        self._writer: Writer | None = None
+        self._node = tree
+
+    def place(self) -> Location:
+        """Give the place of what is being planned: where it is written, or the first rule of its document."""
+        if self._writer is not None and self._writer.location.row:
+            return self._writer.location
+        return next((rule.location for node in self._node.descend() for rule in node.rules), NOWHERE)
 
     def run(self, entry_points: Sequence[EntryPoint], queries: Sequence[Query]) -> ir.Policy:
         plans = [self._entry_point(entry_point) for entry_point in entry_points]
@@ -91,7 +106,7 @@ class _PolicyPlanner:
         return Bodies(writer, self._tree, self._table, NO_MOCKS, equal_unifies=equal_unifies)
 
     def _entry_point(self, entry_point: EntryPoint) -> ir.Plan:
-        writer = Writer(ir.FIRST_FREE)
+        writer = self._writer = Writer(ir.FIRST_FREE)
         bodies = self._bodies(writer)
 
         def fill() -> None:
@@ -101,7 +116,7 @@ class _PolicyPlanner:
         return ir.Plan(entry_point.name, (writer.block(fill),))
 
     def _query(self, query: Query) -> ir.Plan:
-        writer = Writer(ir.FIRST_FREE)
+        writer = self._writer = Writer(ir.FIRST_FREE)
         bodies = self._bodies(writer, equal_unifies=False)
 
         def fill() -> None:
@@ -136,7 +151,8 @@ class _PolicyPlanner:
         first = ir.FIRST_FREE
         mock_arguments = tuple(ir.Local(first + index) for index in range(mocks))
         arguments = tuple(ir.Local(first + mocks + index) for index in range(arity))
-        writer = Writer(first + mocks + arity)
+        writer = self._writer = Writer(first + mocks + arity)
+        self._node = request.node
         result = writer.local()
         if request.purpose is Purpose.RULES:
             bodies = Bodies(writer, self._tree, self._table, request.mocks, mock_arguments)
@@ -177,4 +193,7 @@ def _check_recursion(functions: Sequence[ir.Function], findings: Findings) -> No
                 free.append(caller)
     stuck = sorted(name for name, called_names in waiting.items() if called_names)
     if stuck:
-        findings.recursion(f"rule {stuck[0].split('.', 1)[1]} is recursive", NOWHERE)
+        function = next(function for function in functions if function.name == stuck[0])
+        places = (statement.location for statement in ir.walk(function.blocks))
+        place = next((place for place in places if place is not None and place.row), NOWHERE)
+        findings.recursion(f"rule {stuck[0].split('.', 1)[1]} is recursive", place)

@@ -74,28 +74,16 @@ class Findings:
         """
         if all(stage > through for stage in self._found.values()):
             return
-        lines = {
-            file: texts.get(file, "").splitlines()
-            for file in dict.fromkeys(found.location.file for found in self._found)
-        }
         files = {file: index for index, file in enumerate(texts)}
 
         def order(found: _Finding) -> tuple[int, int, int, int]:
             place = found.location
             return self._found[found], files.get(place.file, -1), place.row, place.col
 
-        raise CompileError(
+        error = CompileError(
             tuple(
-                Diagnostic(
-                    found.code,
-                    found.message,
-                    found.location,
-                    _line(lines[found.location.file], found.location.row),
-                )
+                Diagnostic(found.code, found.message, found.location)
                 for found in sorted(self._found, key=order)
             )
         )
-
-
-def _line(lines: list[str], row: int) -> str:
-    return lines[row - 1] if 1 <= row <= len(lines) else ""
+        raise error.quoting(texts)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from webhook.rego.ast import Module, Rule, Term
+from webhook.rego.errors import NOWHERE, nested_too_deeply
 from webhook.rego.resolve.conflicts import check_base_documents, check_conflicts, check_packages
 from webhook.rego.resolve.findings import Findings, Stage
 from webhook.rego.resolve.graph import RuleGraph
@@ -74,16 +75,22 @@ def resolve(
         CompileError: something is wrong; it carries everything found.
 
     """
-    return _Resolver(modules, options).run(data or {})
+    resolver = _Resolver(modules, options)
+    try:
+        return resolver.run(data or {})
+    except RecursionError:
+        raise nested_too_deeply(resolver.place).quoting(resolver.texts) from None
 
 
 class _Resolver:
     def __init__(self, modules: Sequence[Module], options: Options) -> None:
         self._modules = tuple(modules)
         self._options = options
+        self.place = modules[0].location if modules else NOWHERE
+        """The rule that is being looked at."""
         self._findings = Findings()
         self._names = NameSource()
-        self._texts = {module.source.path: module.source.text for module in modules}
+        self.texts = {module.source.path: module.source.text for module in modules}
         self._sources: RuleNode[Rule] = RuleNode(())
         self._tree: RuleNode[ResolvedRule] = RuleNode(())
         self._heads = [[(rule, *head_path(module, rule)) for rule in module.rules] for module in modules]
@@ -104,13 +111,14 @@ class _Resolver:
             check_base_documents(self._tree, data, self._findings)
         graph = RuleGraph(self._tree)
         graph.check_recursion(self._findings)
-        self._findings.raise_any(self._texts, through=Stage.RECURSION)
+        self._findings.raise_any(self.texts, through=Stage.RECURSION)
         types = TypeCheck(self._findings)
         for node in graph.ordered():
             for rule in node.rules:
+                self.place = rule.location
                 types.check_rule(rule)
-        self._findings.raise_any(self._texts)
-        return Resolution(self._tree, types, self._sources, arities, self._options, self._texts)
+        self._findings.raise_any(self.texts)
+        return Resolution(self._tree, types, self._sources, arities, self._options, self.texts)
 
     def _plant(self) -> None:
         for module, heads in zip(self._modules, self._heads, strict=True):
@@ -148,6 +156,7 @@ class _Resolver:
         )
         resolver = RuleResolver(around, Safety(arities, around.captures, self._findings))
         for rule, path, keys in heads:
+            self.place = rule.location
             resolved = resolver.resolve(rule, path, keys, partial(metadata.term, module, rule, path))
             self._tree.make(path).rules.append(resolved)
         if strict:
