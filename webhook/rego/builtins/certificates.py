@@ -8,6 +8,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.utils import CryptographyDeprecationWarning
 
 from webhook.rego.builtins.certificate_chains import Requirements, find_chain
@@ -216,10 +217,28 @@ def _read_private_keys(text: str) -> list[Any]:
 
 
 def _private_key(octets: bytes) -> Any:
-    return _guarded(
-        lambda source: serialization.load_der_private_key(source, password=None),
-        octets,
-        "x509: failed to parse private key",
+    return _guarded(_load_private_key, octets, "x509: failed to parse private key")
+
+
+def _load_private_key(octets: bytes) -> Any:
+    """Read a private key, of RSA without the search for divisors of its primes, which takes seconds: Go has none."""
+    key = serialization.load_der_private_key(octets, password=None, unsafe_skip_rsa_key_validation=True)
+    if isinstance(key, rsa.RSAPrivateKey) and not _fits_together(key.private_numbers()):
+        raise ValueError("the numbers of the key do not belong together")
+    return key
+
+
+def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
+    """Make the checks of Go's `rsa.PrivateKey.Validate`, and that what is computed beforehand is right."""
+    exponent, modulus = key.public_numbers.e, key.public_numbers.n
+    if min(key.p, key.q) <= 1 or key.p * key.q != modulus or not 2 <= exponent < 1 << 31:
+        return False
+    if any(key.d * exponent % (prime - 1) != 1 for prime in (key.p, key.q)):
+        return False
+    return (key.dmp1, key.dmq1, key.iqmp) == (
+        key.d % (key.p - 1),
+        key.d % (key.q - 1),
+        pow(key.q, -1, key.p),
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import ipaddress
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from tests.support.rego_builtins import LATE_2023_NS, call, failure
 NOW = dt.datetime.fromtimestamp(LATE_2023_NS / 10**9, dt.UTC)
 DAY = dt.timedelta(days=1)
 ROOT_KEY, MIDDLE_KEY, LEAF_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+
+RSA_KEY = rsa.generate_private_key(65537, 2048)
 
 
 def name(common_name: str) -> x509.Name:
@@ -375,3 +378,38 @@ def test_requests_that_cannot_be_signed_are_refused(
     request_: Any, config: Any, time_ns: Any, words: str
 ) -> None:
     assert words in failure("providers.aws.sign_req", request_, config, time_ns)
+
+
+def rsa_numbers(bits: int) -> rsa.RSAPrivateNumbers:
+    """Make numbers that fit together without being prime, which would take long to find."""
+    first, second, exponent = (1 << bits // 2 - 1) + 3, (1 << bits // 2 - 1) + 9, 65537
+    private = pow(exponent, -1, (first - 1) * (second - 1))
+    return rsa.RSAPrivateNumbers(
+        first,
+        second,
+        private,
+        rsa.rsa_crt_dmp1(private, first),
+        rsa.rsa_crt_dmq1(private, second),
+        rsa.rsa_crt_iqmp(first, second),
+        rsa.RSAPublicNumbers(exponent, first * second),
+    )
+
+
+def test_a_large_rsa_key_is_described_at_once() -> None:
+    key = rsa_numbers(8192).private_key(unsafe_skip_rsa_key_validation=True)
+    pem, start = key_pem(key), time.monotonic()
+
+    (described,) = call("crypto.parse_private_keys", pem)
+
+    assert described["Primes"] == [(1 << 4095) + 3, (1 << 4095) + 9]
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("from_end", [60, 200, 330, 460, 600, 800, 1060])
+def test_a_private_key_whose_numbers_do_not_belong_together_is_refused(from_end: int) -> None:
+    octets = bytearray(base64.b64decode("".join(key_pem(RSA_KEY).splitlines()[1:-1])))
+    octets[-from_end] ^= 4
+    body = base64.b64encode(octets).decode()
+    text = f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
+
+    assert "failed to parse private key" in failure("crypto.parse_private_keys", text)
