@@ -17,6 +17,7 @@ from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.encodings import decode_base64
 from webhook.rego.builtins.failures import BuiltinError, wrong_strings, wrong_type
 from webhook.rego.builtins.pem import Block, decode_all, decode_pem
+from webhook.rego.builtins.rsa_numbers import belong_together
 from webhook.rego.builtins.signatures import BOOLEAN, RECORD, STRING, ArrayOf
 from webhook.rego.builtins.x509_fields import (
     EXTENDED_KEY_USAGES,
@@ -223,23 +224,9 @@ def _private_key(octets: bytes) -> Any:
 def _load_private_key(octets: bytes) -> Any:
     """Read a private key, of RSA without the search for divisors of its primes, which takes seconds: Go has none."""
     key = serialization.load_der_private_key(octets, password=None, unsafe_skip_rsa_key_validation=True)
-    if isinstance(key, rsa.RSAPrivateKey) and not _fits_together(key.private_numbers()):
+    if isinstance(key, rsa.RSAPrivateKey) and not belong_together(key.private_numbers()):
         raise ValueError("the numbers of the key do not belong together")
     return key
-
-
-def _fits_together(key: rsa.RSAPrivateNumbers) -> bool:
-    """Make the checks of Go's `rsa.PrivateKey.Validate`, and that what is computed beforehand is right."""
-    exponent, modulus = key.public_numbers.e, key.public_numbers.n
-    if min(key.p, key.q) <= 1 or key.p * key.q != modulus or not 2 <= exponent < 1 << 31:
-        return False
-    if any(key.d * exponent % (prime - 1) != 1 for prime in (key.p, key.q)):
-        return False
-    return (key.dmp1, key.dmq1, key.iqmp) == (
-        key.d % (key.p - 1),
-        key.d % (key.q - 1),
-        pow(key.q, -1, key.p),
-    )
 
 
 def parse_keypair(certificate: Any, key: Any) -> RegoObject:

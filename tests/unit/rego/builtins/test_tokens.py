@@ -217,3 +217,11 @@ def test_a_plain_payload_is_signed_as_it_is() -> None:
         "io.jwt.encode_sign_raw", '{"typ":"text/plain","alg":"HS256"}', "plain", json.dumps(SECRET_KEY)
     )
     assert token.split(".")[1] == encoded(b"plain")
+
+
+@pytest.mark.parametrize("primes", [{}, {"p": "Aw", "q": "BQ"}], ids=["without primes", "with primes"])
+def test_a_key_too_large_to_compute_with_is_refused_at_once(primes: dict[str, str]) -> None:
+    number = base64.urlsafe_b64encode(b"\xff" * 100_000).decode().rstrip("=")
+    key = {"kty": "RSA", "n": number, "e": "AQAB", "d": number, **primes}
+
+    assert "invalid RSA key" in failure("io.jwt.encode_sign", {"alg": "RS256"}, {"a": 1}, key)
