@@ -35,7 +35,8 @@ from bench.rego_inputs import build_input, count_entries
 from webhook.rego.ast import Source
 from webhook.rego.compiler import compile_modules
 from webhook.rego.program import Program, compile_source
-from webhook.rego.values import Value, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import Value
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "bench" / "rego_policies"

@@ -16,7 +16,8 @@ from webhook.rego.builtins.registry import BUILTINS
 from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.optimise.pipeline import optimise
 from webhook.rego.program import Program
-from webhook.rego.values import Value, format_value
+from webhook.rego.texts import format_value
+from webhook.rego.values import Value
 
 PAGE = Path(__file__).with_name("rego.md")
 

@@ -14,7 +14,8 @@ from webhook.engines.regopy_process import RegopyProcess, RegopyProgram
 from webhook.rego.ast import Source
 from webhook.rego.compiler import compile_modules
 from webhook.rego.errors import CompileError
-from webhook.rego.values import UNDEFINED, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import UNDEFINED
 
 _TABLE = Path(__file__).with_name("regopy_defects.toml")
 DEFECTS: list[dict[str, str]] = tomllib.loads(_TABLE.read_text())["defect"]

@@ -13,7 +13,8 @@ from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.interpret import Interpreter
 from webhook.rego.program import Program
-from webhook.rego.values import equal, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import equal
 
 ERROR = re.compile(r"m0\.rego:(\d+): (\w+): ([^\n]*)")
 

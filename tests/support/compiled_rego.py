@@ -11,7 +11,8 @@ from webhook.rego.interpret import Interpreter
 from webhook.rego.parser import VersionChoice
 from webhook.rego.program import Program
 from webhook.rego.resolve.resolution import DEFAULT_OPTIONS, Options
-from webhook.rego.values import UNDEFINED, dump_json, equal, format_value, to_json
+from webhook.rego.texts import dump_json, format_value, to_json
+from webhook.rego.values import UNDEFINED, equal
 
 FAILED = "failed with "
 """Begins the answer to a query whose evaluation failed; the error's code follows."""

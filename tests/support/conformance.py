@@ -11,16 +11,8 @@ import msgspec
 
 from webhook.rego import ast
 from webhook.rego.parser import parse_query
-from webhook.rego.values import (
-    UNDEFINED,
-    RegoSet,
-    Value,
-    dump_json,
-    make_object,
-    ordered,
-    parse_number,
-    to_json,
-)
+from webhook.rego.texts import dump_json, parse_number, to_json
+from webhook.rego.values import UNDEFINED, RegoSet, Value, make_object, ordered
 
 _NEXT_TO_REPOSITORY = Path(__file__).resolve().parents[3] / "shared" / "conformance"
 

@@ -18,7 +18,8 @@ from webhook.flows.second_opinion import (
 from webhook.ports.clock import Clock
 from webhook.rego.ast import Source
 from webhook.rego.parser import VersionChoice
-from webhook.rego.values import UNDEFINED, dump_json, to_json
+from webhook.rego.texts import dump_json, to_json
+from webhook.rego.values import UNDEFINED
 
 _TIMEOUT_NS = 5_000_000_000
 _SHOWN_CHARACTERS = 200

@@ -16,7 +16,8 @@ from webhook.rego.builtins.failures import BuiltinError
 from webhook.rego.builtins.json_text import read_json
 from webhook.rego.bundle import load_plan_bundle
 from webhook.rego.errors import PARSE_ERROR, CompileError, Diagnostic, EvaluationError, Location
-from webhook.rego.values import UNDEFINED, Value, dump_json
+from webhook.rego.texts import dump_json
+from webhook.rego.values import UNDEFINED, Value
 
 EXIT_UNDEFINED = 1
 EXIT_ERROR = 2

@@ -9,7 +9,8 @@ import click
 
 from webhook.flows.policy_tests import CaseResult, FailedStatement, Outcome, RuleTestResult, RunReport
 from webhook.rego.errors import Location
-from webhook.rego.values import Value, format_value
+from webhook.rego.texts import format_value
+from webhook.rego.values import Value
 
 SHOWN_VALUES = 5
 SHOWN_VALUE_CHARACTERS = 400

@@ -16,7 +16,8 @@ from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.failures import INTERNAL, internal_failure
 from webhook.rego.program import Program
 from webhook.rego.resolve.resolution import Resolution
-from webhook.rego.values import UNDEFINED, RegoSet, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import UNDEFINED, RegoSet
 
 RULES = {Purpose.VALIDATE: ("deny", "warn", "violation"), Purpose.MUTATE: ("patch",)}
 """Which rules each purpose asks for."""

@@ -24,7 +24,8 @@ from webhook.rego.parser import VersionChoice
 from webhook.rego.program import Program
 from webhook.rego.resolve.resolution import Options, Resolution
 from webhook.rego.rule_tests import RuleTest, only_case, prepare
-from webhook.rego.values import UNDEFINED, RegoSet, Value, dump_json, ordered_items
+from webhook.rego.texts import dump_json
+from webhook.rego.values import UNDEFINED, RegoSet, Value, ordered_items
 from webhook.rego.witnesses import Witness, stopping_place, text_at, with_witnesses, witnesses
 
 MAX_EXPLAINED: Final = 50

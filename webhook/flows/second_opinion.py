@@ -19,7 +19,8 @@ from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.parser import VersionChoice
 from webhook.rego.program import Program
 from webhook.rego.rule_tests import RuleTest, prepare
-from webhook.rego.values import UNDEFINED, RegoSet, Value, dump_json, to_json
+from webhook.rego.texts import dump_json, to_json
+from webhook.rego.values import UNDEFINED, RegoSet, Value
 from webhook.rego.witnesses import Documents, InputQuestion, input_questions, with_witnesses
 
 _SECOND_NS = 1_000_000_000

@@ -20,7 +20,8 @@ from webhook.rego.builtins.registry import BUILTINS
 from webhook.rego.documents import merge, replace_at
 from webhook.rego.errors import RegoError
 from webhook.rego.failures import builtin_failure, key_conflict, value_conflict
-from webhook.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, lookup, parse_number, scan
+from webhook.rego.texts import parse_number
+from webhook.rego.values import UNDEFINED, RegoSet, Value, equal, key_of, lookup, scan
 
 _Exit: TypeAlias = int | None
 """How a statement or block ends: None goes on, a number leaves that many further blocks.

@@ -16,7 +16,7 @@ import msgspec
 
 from webhook.rego import ir
 from webhook.rego.errors import NOWHERE, CompileError, Diagnostic, Location, RegoError
-from webhook.rego.values import parse_number
+from webhook.rego.texts import parse_number
 
 PLAN_ERROR: Final = "rego_plan_error"
 """Code of the diagnostic for a plan or bundle that cannot be loaded."""

@@ -10,7 +10,8 @@ from webhook.rego.bundle import PlanBundle
 from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.ir import Plan, Policy
-from webhook.rego.values import UNDEFINED, Value, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import UNDEFINED, Value
 
 SOURCE = Source("a.rego", "package a\nimport rego.v1\np contains x if some x in input.xs\nq := 1")
 FILES = PolicyFiles((SOURCE,), {"limit": 2})

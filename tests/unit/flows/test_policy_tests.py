@@ -16,7 +16,7 @@ from webhook.flows.policy_tests import (
 )
 from webhook.rego.ast import Source
 from webhook.rego.errors import CompileError
-from webhook.rego.values import to_json
+from webhook.rego.texts import to_json
 
 POLICY = "package a\nimport rego.v1\ndeny contains msg if {\n  some msg in input.messages\n  msg != `ok`\n}\n"
 

@@ -6,7 +6,8 @@ from tests.support.clocks import SystemClock
 from webhook.flows.policy_files import PolicyFiles
 from webhook.flows.second_opinion import CrossCheck, Opinion, cross_check, policy_sources, questions
 from webhook.rego.ast import Source
-from webhook.rego.values import UNDEFINED, RegoSet, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import UNDEFINED, RegoSet
 
 POLICY = Source(
     "a.rego",

@@ -12,7 +12,8 @@ from webhook.rego.compiler import load_modules, plan_entry_points
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.interpret import Interpreter
 from webhook.rego.program import Program
-from webhook.rego.values import Value, equal, format_value
+from webhook.rego.texts import format_value
+from webhook.rego.values import Value, equal
 
 ENTRY_POINT = f"data.{PACKAGE}"
 

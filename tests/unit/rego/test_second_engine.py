@@ -18,7 +18,8 @@ from tests.support.input_mutations import KEEPING_TYPES, mutated, words_of
 from webhook.engines.regopy_process import RegopyProcess, RegopyProgram
 from webhook.rego.ast import Source
 from webhook.rego.compiler import compile_modules
-from webhook.rego.values import UNDEFINED, RegoSet, dump_json
+from webhook.rego.texts import dump_json
+from webhook.rego.values import UNDEFINED, RegoSet
 
 _PATIENCE_NS = 30_000_000_000
 _RULES = 6

@@ -7,7 +7,8 @@ from webhook.rego.ast import Module
 from webhook.rego.compiler import plan_entry_points, resolve_modules
 from webhook.rego.errors import Location
 from webhook.rego.program import Program
-from webhook.rego.values import UNDEFINED, RegoSet, Value, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import UNDEFINED, RegoSet, Value
 from webhook.rego.witnesses import (
     Documents,
     Stop,

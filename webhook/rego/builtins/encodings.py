@@ -8,7 +8,8 @@ from typing import Any
 from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import BuiltinError, OperandError, limit_size, wrong_strings, wrong_type
 from webhook.rego.builtins.signatures import BOOLEAN, STRING, STRINGS, ObjectOf, OneOf, SetOf
-from webhook.rego.values import RegoObject, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import RegoObject
 
 _STANDARD = re.compile(rb"[A-Za-z0-9+/]*")
 _URL_SAFE = re.compile(rb"[A-Za-z0-9_-]*")

@@ -21,7 +21,7 @@ from webhook.rego.builtins.failures import (
 )
 from webhook.rego.builtins.go_numbers import format_double, format_integer, format_rune
 from webhook.rego.builtins.signatures import ARRAY, STRING
-from webhook.rego.values import format_value, quote
+from webhook.rego.texts import format_value, quote
 
 MAX_WIDTH = 1_000_000
 """Largest width or precision; Go refuses larger ones."""

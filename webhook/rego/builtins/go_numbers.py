@@ -3,7 +3,7 @@
 import math
 from decimal import Decimal
 
-from webhook.rego.values import quote
+from webhook.rego.texts import quote
 
 _BASES = {"d": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
 _PREFIXES = {"b": "0b", "o": "0", "x": "0x", "X": "0X"}

@@ -16,7 +16,8 @@ from webhook.rego.builtins.failures import (
     wrong_type,
 )
 from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING, ObjectOf
-from webhook.rego.values import format_value, ordered_items, to_json, type_name
+from webhook.rego.texts import format_value, to_json
+from webhook.rego.values import ordered_items, type_name
 
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",

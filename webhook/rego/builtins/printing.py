@@ -19,7 +19,8 @@ from webhook.rego.builtins.failures import (
 )
 from webhook.rego.builtins.signatures import ANY, ARRAY, BOOLEAN, SET, STRING, ArrayOf
 from webhook.rego.errors import EvaluationError
-from webhook.rego.values import RegoSet, format_value, type_name
+from webhook.rego.texts import format_value
+from webhook.rego.values import RegoSet, type_name
 
 _MAX_LINES = 10_000
 

@@ -19,7 +19,7 @@ from webhook.rego.builtins.failures import BuiltinError, LimitError, limit_size
 from webhook.rego.builtins.json_text import read_json
 from webhook.rego.builtins.regex import UNANCHORED, compile_pattern, limit_search, octets
 from webhook.rego.builtins.schema_formats import FORMATS
-from webhook.rego.values import to_json
+from webhook.rego.texts import to_json
 
 _CACHED = 64
 _MAX_MISTAKES = 10_000

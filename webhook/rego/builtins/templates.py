@@ -29,7 +29,7 @@ from webhook.rego.builtins.template_parsing import (
     Template,
     parse_template,
 )
-from webhook.rego.values import dump_json, to_json
+from webhook.rego.texts import dump_json, to_json
 
 _MAX_STEPS = 1_000_000
 _MISSING = "<undefined>"

@@ -19,7 +19,8 @@ from webhook.rego.builtins.signatures import (
     OneOf,
     Type,
 )
-from webhook.rego.values import RegoSet, ordered, parse_number, type_name
+from webhook.rego.texts import parse_number
+from webhook.rego.values import RegoSet, ordered, type_name
 
 _NUMBER_TEXT = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NO_NUMBERS = frozenset(("inf", "infinity", "nan"))

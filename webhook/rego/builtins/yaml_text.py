@@ -23,7 +23,7 @@ from webhook.rego.builtins.failures import (
 )
 from webhook.rego.builtins.go_numbers import shortest
 from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING
-from webhook.rego.values import to_json
+from webhook.rego.texts import to_json
 
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
 _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))

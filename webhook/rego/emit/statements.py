@@ -13,7 +13,8 @@ from webhook.rego.emit import calls, expressions
 from webhook.rego.emit.builder import Builder
 from webhook.rego.emit.expressions import Condition
 from webhook.rego.emit.runtime import COLLECTIONS
-from webhook.rego.values import RegoSet, parse_number
+from webhook.rego.texts import parse_number
+from webhook.rego.values import RegoSet
 
 
 def write(builder: Builder, statement: ir.Statement) -> None:

@@ -12,7 +12,8 @@ from typing import Any, Final
 from webhook.rego import dataflow, ir
 from webhook.rego.builtins.declaration import Builtin
 from webhook.rego.errors import RegoError
-from webhook.rego.values import UNDEFINED, RegoSet, Value, equal, lookup, parse_number
+from webhook.rego.texts import parse_number
+from webhook.rego.values import UNDEFINED, RegoSet, Value, equal, lookup
 
 _DOCUMENTS: Final = frozenset({ir.INPUT, ir.DATA})
 _DEFINING: Final = dataflow.SETTING | {ir.IsDefined}

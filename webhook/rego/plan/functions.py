@@ -16,7 +16,7 @@ from webhook.rego.plan.mocks import NO_MOCKS, Mocks
 from webhook.rego.plan.reach import Reaches
 from webhook.rego.resolve.shapes import Path, ResolvedRule, path_text
 from webhook.rego.resolve.tree import RuleNode
-from webhook.rego.values import quote
+from webhook.rego.texts import quote
 
 Node: TypeAlias = RuleNode[ResolvedRule]
 Pattern: TypeAlias = tuple[str | None, ...]

@@ -32,7 +32,7 @@ from webhook.rego.ast import (
 )
 from webhook.rego.errors import Location
 from webhook.rego.lexer import ALL_KEYWORDS
-from webhook.rego.values import quote
+from webhook.rego.texts import quote
 
 Closure: TypeAlias = Comprehension | Every
 """What has a body of its own within a statement."""

@@ -23,7 +23,7 @@ from webhook.rego.ast import (
     Var,
 )
 from webhook.rego.resolve.shapes import is_name, source_name
-from webhook.rego.values import quote
+from webhook.rego.texts import quote
 
 _KIND_NAMES = {
     Null: "null",

@@ -13,7 +13,8 @@ from webhook.rego.builtins.registry import BUILTINS
 from webhook.rego.emit.module import emit_module
 from webhook.rego.emit.unit import Options
 from webhook.rego.errors import Location
-from webhook.rego.values import RegoSet, Value, to_json
+from webhook.rego.texts import to_json
+from webhook.rego.values import RegoSet, Value
 
 HOSTILE = "'''; import os\n\"\"\"\\N{DASH}{x}%s"
 

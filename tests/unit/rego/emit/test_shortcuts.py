@@ -13,7 +13,8 @@ from webhook.rego.builtins.registry import BUILTINS
 from webhook.rego.emit import shortcuts
 from webhook.rego.errors import EvaluationError
 from webhook.rego.program import Program
-from webhook.rego.values import UNDEFINED, RegoSet, Value, format_value
+from webhook.rego.texts import format_value
+from webhook.rego.values import UNDEFINED, RegoSet, Value
 
 TEXTS = st.sampled_from(["", "a", "ab", "b", "abab", "A", "é", "%v", "1"])
 TERMS = [

@@ -17,7 +17,8 @@ from webhook.rego.optimise.pipeline import Optimised, optimise
 from webhook.rego.optimise.propagation import propagate
 from webhook.rego.optimise.returns import remove_unset, return_early
 from webhook.rego.program import Program
-from webhook.rego.values import UNDEFINED, Value, format_value
+from webhook.rego.texts import format_value
+from webhook.rego.values import UNDEFINED, Value
 
 Kind = TypeVar("Kind", bound=ir.Statement)
 
