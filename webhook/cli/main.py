@@ -3,11 +3,9 @@
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import click
-
-from webhook.cli.errors import EXIT_FAILED, EXIT_MISUSE, EXPECTED_ERRORS
-from webhook.flows.operation_errors import OperationRefused
 
 _INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
@@ -72,11 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(_as_clause(error.format_message()), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 130)
-    except OperationRefused as error:
-        _fail(str(error), EXIT_FAILED)
-    except EXPECTED_ERRORS as error:
-        _fail(str(error), EXIT_MISUSE)
     except Exception as error:  # the edge of the program: no traceback reaches a user
+        # Only now: a command that succeeds is not kept waiting for what all the others may raise.
+        from webhook.cli.failures import exit_code_of  # noqa: PLC0415
+
+        expected = exit_code_of(error)
+        if expected is not None:
+            _fail(str(error), expected)
         if "--traceback" in words:
             raise
         _fail(
@@ -92,6 +92,6 @@ def _as_clause(sentence: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"gradate: {message}", err=True)
     sys.exit(code)

@@ -14,7 +14,7 @@ import watchfiles
 
 from webhook.cli.coverage_reports import coverage_document, coverage_lcov, coverage_text
 from webhook.cli.cross_check import ask_regopy, cross_check_document, cross_check_text
-from webhook.cli.errors import EXPECTED_ERRORS
+from webhook.cli.failures import EXPECTED_ERRORS
 from webhook.cli.options import Seconds
 from webhook.cli.probe_results import ask_probes
 from webhook.cli.run_reports import report_documents, report_junit, report_text

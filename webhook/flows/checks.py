@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from webhook.flows.policy_files import PolicyFiles
 from webhook.flows.policy_tests import Outcome, RunOptions, RunReport, run_policy_tests
-from webhook.flows.probes import InvalidProbe, ProbeReport, Probes
+from webhook.flows.probe_errors import InvalidProbe
+from webhook.flows.probes import ProbeReport, Probes
 from webhook.policy.errors import PolicyError
 from webhook.policy.module import PolicyModule, read_module
 from webhook.policy.version import PolicyVersion

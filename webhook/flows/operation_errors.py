@@ -10,7 +10,7 @@ A store that fails raises what its port says.
 
 from collections.abc import Iterable
 
-from webhook.policy.header import nearest
+from webhook.policy.likeness import nearest
 
 
 class OperationError(Exception):

@@ -16,6 +16,7 @@ from webhook.admission.errors import AdmissionError
 from webhook.admission.review import API_VERSION, KIND, Review, decode_review
 from webhook.decision.verdict import Outcome
 from webhook.flows.judging import Case, DecisionRules, judge_version
+from webhook.flows.probe_errors import InvalidProbe
 from webhook.flows.snapshot import LoadedVersion
 from webhook.policy.index import MatchIndex
 from webhook.policy.version import PolicyVersion
@@ -30,10 +31,6 @@ _LONGEST_NS = 250_000_000
 """What one probe may take: it is asked on the loop that serves requests."""
 _DEFAULT_NAMESPACE = "default"
 _USER = "gradate:probe"
-
-
-class InvalidProbe(Exception):  # noqa: N818 - reads as what it is
-    """A file of probes holds something else; the message names the file and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

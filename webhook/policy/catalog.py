@@ -18,7 +18,8 @@ from webhook.policy.errors import (
     PolicyError,
     UnknownParameterError,
 )
-from webhook.policy.header import nearest, read_metadata
+from webhook.policy.header import read_metadata
+from webhook.policy.likeness import nearest
 from webhook.policy.module import PolicyModule, read_module
 from webhook.policy.version import RULES, PolicyVersion
 from webhook.rego.ast import Source

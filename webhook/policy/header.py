@@ -3,7 +3,6 @@
 Owns the keys under `custom` and their checks. Must not know how a header is found in a file.
 """
 
-import difflib
 import enum
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ import msgspec
 
 from webhook.admission.review import Operation
 from webhook.policy.errors import MetadataError, Place
+from webhook.policy.likeness import nearest
 from webhook.policy.metadata import (
     EnforcementAction,
     Engine,
@@ -83,11 +83,6 @@ def name_of_package(package: Sequence[str]) -> str:
     """
     segments = package[1:] if len(package) > 1 and package[0] == "gradate" else package
     return _NOT_IN_NAME.sub("-", "-".join(segments).lower()).strip("-")
-
-
-def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """Give the known word most like `word`, None where none is alike."""
-    return next(iter(difflib.get_close_matches(word, [str(name) for name in known], 1, likeness)), None)
 
 
 @dataclass(frozen=True, slots=True)

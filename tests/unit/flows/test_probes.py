@@ -10,7 +10,8 @@ from webhook.compose import SystemClock
 from webhook.engines.factory import EngineFactory
 from webhook.flows.checks import CheckResult, Checks
 from webhook.flows.judging import DecisionRules
-from webhook.flows.probes import InvalidProbe, Probes, read_probes
+from webhook.flows.probe_errors import InvalidProbe
+from webhook.flows.probes import Probes, read_probes
 from webhook.policy.version import PolicyVersion
 from webhook.ports.source import SourceError
 from webhook.rego.ast import Source
