@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from tests.support.clocks import FakeClock
 from tests.support.policies import read_policy
 from tests.support.rollouts import NAMESPACES
-from webhook.flows.governance import stored_version
 from webhook.flows.operator import Operator
+from webhook.flows.stored_versions import stored_version
 from webhook.policy.version import PolicyVersion
 from webhook.ports.store import ROLLOUT_LEASE, EvidenceBatch, SeenWorkload, Store
 from webhook.rollout.evidence import Counters

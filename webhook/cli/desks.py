@@ -1,6 +1,6 @@
 """Desks: where a command hands its question in, a running server or the store itself, with the same answers.
 
-Owns the choice between the two, the client of the operations API, and how its errors become ours.
+Owns the choice between the two, what is said to the operations API, and how its errors become ours.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 
-from webhook.cli.errors import CommandError, NoAnswer
+from webhook.cli.errors import CommandError
+from webhook.cli.exchange import exchange
 from webhook.flows.operation_errors import InvalidField, OperationRefused, UnknownName
 from webhook.flows.operator import Operator, require_person
 from webhook.ports.store import StoreUnavailable
@@ -29,8 +29,6 @@ from webhook.server.operation_table import API_PREFIX, Answer, Operation, Questi
 from webhook.server.token import TokenFile, prove_token
 from webhook.settings.groups import Settings
 
-_CONNECT_SECONDS = 3.0
-_ANSWER_SECONDS = 300.0
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
 
 
@@ -81,11 +79,10 @@ async def open_desk(options: DeskOptions) -> AsyncIterator[Desk]:
     url = None if options.straight else (options.server or _url_of(options.settings))
     if url is not None:
         url = url.rstrip("/")
-        async with _client() as session:
-            token = TokenFile(Path(options.settings.server.token_file))
-            if await _knows_token(session, url, token, must=options.server is not None):
-                yield ServerDesk(session, url, token.read(), user)
-                return
+        token = TokenFile(Path(options.settings.server.token_file))
+        if await _knows_token(url, token, must=options.server is not None):
+            yield ServerDesk(url, token.read(), user)
+            return
     async with _open_store(options.settings, user, url) as desk:
         yield desk
 
@@ -111,8 +108,7 @@ class StoreDesk:
 class ServerDesk:
     """Asks a running server."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, token: str, user: str) -> None:
-        self._session = session
+    def __init__(self, url: str, token: str, user: str) -> None:
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}", USER_HEADER: user}
 
@@ -129,10 +125,10 @@ class ServerDesk:
         for name in operation.path_fields:
             path = path.replace(f"{{{name}}}", quote(str(fields.pop(name)), safe=""))
         options: dict[str, Any] = (
-            {"params": _query(fields)} if operation.method == "GET" else {"data": msgspec.json.encode(fields)}
+            {"query": _query(fields)} if operation.method == "GET" else {"body": msgspec.json.encode(fields)}
         )
-        status, body = await _request(
-            self._session, operation.method, self._url, API_PREFIX + path, headers=self._headers, **options
+        status, body = await exchange(
+            self._url, operation.method, API_PREFIX + path, headers=self._headers, **options
         )
         if status != 200:
             raise _error_of(status, body, self._url)
@@ -174,37 +170,7 @@ def _error_of(status: int, body: bytes, url: str) -> Exception:
             return CommandError(f"{url}: {error.message}")
 
 
-async def _request(
-    session: aiohttp.ClientSession, method: str, server: str, path: str, **options: Any
-) -> tuple[int, bytes]:
-    try:
-        async with session.request(method, server + path, allow_redirects=False, **options) as response:
-            return response.status, await response.read()
-    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-        raise _no_url(server) from error
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise NoAnswer(f"no server answers at {server}: {_reason(error)}") from error
-    except ValueError as error:
-        raise _no_url(server) from error
-
-
-def _no_url(server: str) -> CommandError:
-    return CommandError(f"{server!r} is no URL; write http://HOST:PORT")
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case TimeoutError():
-            return "no answer in time"
-        case aiohttp.ClientConnectorCertificateError():
-            return f"its certificate is not trusted: {error.certificate_error}"
-        case aiohttp.ClientConnectorError():
-            return (error.os_error.strerror or str(error.os_error)).lower()
-        case _:
-            return str(error) or type(error).__name__
-
-
-async def _knows_token(session: aiohttp.ClientSession, url: str, token: TokenFile, *, must: bool) -> bool:
+async def _knows_token(url: str, token: TokenFile, *, must: bool) -> bool:
     """Tell whether a server of ours listens there: only to such a one the token is sent.
 
     Raises:
@@ -214,7 +180,7 @@ async def _knows_token(session: aiohttp.ClientSession, url: str, token: TokenFil
     """
     challenge = secrets.token_hex(16)
     try:
-        status, body = await _request(session, "GET", url, IDENTITY_PATH, params={"challenge": challenge})
+        status, body = await exchange(url, "GET", IDENTITY_PATH, query={"challenge": challenge})
     except CommandError:
         if must:
             raise
@@ -250,15 +216,6 @@ def _unavailable(body: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
     return error.message if error.code is ErrorCode.UNAVAILABLE else ""
-
-
-@asynccontextmanager
-async def _client() -> AsyncIterator[aiohttp.ClientSession]:
-    timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, sock_connect=_CONNECT_SECONDS)
-    # A person's pauses outlast any connection that is kept alive.
-    connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        yield session
 
 
 @asynccontextmanager

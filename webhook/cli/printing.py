@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import msgspec
-import yaml
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
@@ -17,9 +16,19 @@ def print_document(document: Any, output: str) -> None:
     """Print plain data as `json` or `yaml`."""
     tree = msgspec.to_builtins(document)
     if output == "yaml":
-        click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(yaml_text(tree), nl=False)
     else:
         click.echo(msgspec.json.format(msgspec.json.encode(tree), indent=2).decode())
+
+
+def yaml_text(tree: Any, *, compact: bool = False) -> str:
+    """Write plain data as YAML; compact has the innermost lists and mappings on one line."""
+    # Only where YAML is asked for: most answers are tables.
+    import yaml  # noqa: PLC0415
+
+    style = None if compact else False
+    text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=style)
+    return text
 
 
 _PIPE_WIDTH = 1000

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import yaml
 from rich.markup import escape
 
+from webhook.cli.printing import yaml_text
 from webhook.cli.rollout_text import age, format_time
 from webhook.flows.exceptions import ExceptionState, ExceptionView
 from webhook.flows.review_views import FindingDetail, FindingView
@@ -87,7 +87,7 @@ def finding_text(detail: FindingDetail) -> str:
         if name in detail.sample
     ]
     if details := detail.sample.get("details"):
-        text = yaml.safe_dump(details, sort_keys=False, allow_unicode=True, default_flow_style=None)
+        text = yaml_text(details, compact=True)
         lines.append(f"  details    {escape(text.strip())}".replace("\n", "\n             "))
     lines += [
         f"  [red]disputed[/]   {format_time(one.at)} by {escape(one.actor)}: {escape(one.reason)}"

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from rich.live import Live
 
 from webhook.cli.desk_options import at_desk, desk_options
 from webhook.cli.desks import Desk, DeskOptions
@@ -29,7 +27,6 @@ from webhook.cli.rollout_text import (
     verification_text,
 )
 from webhook.cli.watch import watch_rollout
-from webhook.flows.bundle_check import verify_bundle
 from webhook.flows.operate import PromoteRollout, RolloutVerb, StartRollout
 from webhook.flows.rollout_status import ListRollouts, RolloutName
 from webhook.flows.rollout_views import RolloutStatus, RolloutView
@@ -220,6 +217,9 @@ def verify(path: Path, output: str) -> None:
         data = path.read_bytes()
     except OSError as error:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from error
+    # It reads the policy and decides again: all that the other commands leave to the server.
+    from webhook.flows.bundle_check import verify_bundle  # noqa: PLC0415
+
     found = verify_bundle(data)
     if output != "text":
         print_document(found, output)
@@ -237,6 +237,8 @@ async def _watch(desk: Desk, name: str, interval_seconds: float, output: str) ->
 def _display(output: str, place: str) -> Iterator[Callable[[RolloutStatus], None]]:
     """Give what shows a status over and over: in one place of a terminal, else whenever it has moved."""
     if output == "text" and sys.stdout.isatty():
+        from rich.live import Live  # noqa: PLC0415 - only where there is a terminal
+
         with Live(console=console(), auto_refresh=False) as live:
             yield lambda found: live.update(status_page(found, place), refresh=True)
         return
@@ -261,6 +263,8 @@ def _print_verb(led_to: RolloutView, output: str) -> None:
 
 
 def _read_strategy(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - only for a strategy of one's own
+
     try:
         document = yaml.safe_load(path.read_bytes())
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:

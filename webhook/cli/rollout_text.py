@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-import yaml
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from webhook.flows.bundle_check import Verification
+from webhook.cli.printing import yaml_text
 from webhook.flows.rollout_status import Histories
 from webhook.flows.rollout_views import (
     BarView,
@@ -22,6 +21,7 @@ from webhook.flows.rollout_views import (
     RolloutView,
     TransitionView,
 )
+from webhook.flows.verification import Verification
 from webhook.rollout.bars import BarName, BarState
 from webhook.rollout.duration import abbreviate_duration, describe_duration, parse_duration
 from webhook.rollout.life import Phase
@@ -90,7 +90,7 @@ def detail_text(detail: RolloutDetail) -> str:
         f"  created    {format_time(rollout.created_at)}, changed {format_time(rollout.changed_at)}",
         f"  because    {rollout.reason.value}: {escape(rollout.message)}",
         "",
-        escape(yaml.safe_dump({"strategy": detail.strategy}, sort_keys=False, default_flow_style=None)),
+        escape(yaml_text({"strategy": detail.strategy}, compact=True)),
     ]
     return "\n".join(lines).rstrip()
 

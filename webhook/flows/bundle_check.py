@@ -24,7 +24,7 @@ from webhook.flows.evidence_bundle import (
     recount,
     unpack,
 )
-from webhook.flows.operator import View
+from webhook.flows.verification import CheckedFact, Verification
 from webhook.flows.version_history import diff_text
 from webhook.policy.catalog import restore_version
 from webhook.policy.errors import PolicyError
@@ -44,29 +44,6 @@ _TAKEN_ON_TRUST = (
     "how long each step was served: looks at the clock are not kept",
     "that nobody rewrote the whole bundle: keep the sha256 of the file somewhere else",
 )
-
-
-class CheckedFact(View, frozen=True, kw_only=True):
-    """One thing that was checked."""
-
-    name: str
-    passed: bool
-    detail: str
-    """What was found wrong, or what was looked at."""
-
-
-class Verification(View, frozen=True, kw_only=True):
-    """What a check of a bundle found."""
-
-    passed: bool
-    sha256: str
-    """Of the file."""
-    rollout: str
-    policy: str
-    version: str
-    phase: Phase | None
-    facts: tuple[CheckedFact, ...]
-    taken_on_trust: tuple[str, ...]
 
 
 class _Wrong(Exception):  # noqa: N818 - never leaves this module

@@ -4,15 +4,12 @@ Files say what there is; the store says what is stable and what is rolling out. 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-
-import msgspec
+from dataclasses import dataclass, field
 
 from webhook.policy.catalog import Catalog, restore_version
 from webhook.policy.errors import PolicyError
-from webhook.policy.selector import NamespaceSelector
 from webhook.policy.version import PolicyVersion
-from webhook.ports.store import Store, StoredVersion
+from webhook.ports.store import Store
 from webhook.rego.ast import Source
 from webhook.rollout.life import Phase, Rollout
 from webhook.rollout.policy_exception import PolicyException
@@ -91,27 +88,6 @@ def govern(catalog: Catalog, state: StoreState | None) -> tuple[Governed, ...]:
             Governed(content[digest], None if rollout is None else route_of(rollout.stable, rollout))
         )
     return tuple(governed)
-
-
-def stored_version(version: PolicyVersion, now_ns: int) -> StoredVersion:
-    """Write a version down for the store."""
-    return StoredVersion(
-        policy=version.name,
-        digest=version.digest,
-        version=version.semantic_version,
-        first_seen_ns=now_ns,
-        sources=tuple((source.path, source.text) for source in version.sources),
-        metadata={
-            "parameters": msgspec.to_builtins(dict(version.parameters)),
-            "metadata": msgspec.to_builtins(asdict(version.metadata)),
-        },
-    )
-
-
-def judged_namespaces(version: StoredVersion) -> NamespaceSelector:
-    """Tell which namespaces a stored version judges."""
-    match = version.metadata.get("metadata", {}).get("match", {})
-    return msgspec.convert(match.get("namespaces", {}), NamespaceSelector)
 
 
 def _serving(stables: Mapping[str, str | None], rollouts: Mapping[str, Rollout]) -> Iterable[tuple[str, str]]:

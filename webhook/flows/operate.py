@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from webhook.flows.governance import judged_namespaces
 from webhook.flows.operation_errors import InvalidField, OperationRefused
 from webhook.flows.operator import Ask, Operator, find_rollout, find_version, known_versions
 from webhook.flows.rollout_views import RolloutView, view_rollout
+from webhook.flows.stored_versions import judged_namespaces
 from webhook.ports.store import RevisionConflict, RolloutExists, StoredVersion
 from webhook.rollout import states
 from webhook.rollout.errors import InvalidStrategy, TransitionRefused

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from webhook.flows.governance import stored_version
 from webhook.flows.operation_errors import InvalidField, OperationRefused, UnknownName, unknown
+from webhook.flows.stored_versions import stored_version
 from webhook.policy.errors import PolicyError
 from webhook.policy.version import PolicyVersion
 from webhook.ports.clock import Clock

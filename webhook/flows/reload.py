@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from webhook.flows.governance import Governed, StoreState, govern, read_state, stored_version
+from webhook.flows.governance import Governed, StoreState, govern, read_state
 from webhook.flows.snapshot import LoadedVersion, Snapshot
+from webhook.flows.stored_versions import stored_version
 from webhook.policy.catalog import Catalog, override_parameters, read_catalog
 from webhook.policy.errors import PolicyError
 from webhook.policy.index import MatchIndex

@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from webhook.flows.checks import CheckResult, Checks
-from webhook.flows.governance import restore_stored, stored_version
+from webhook.flows.governance import restore_stored
+from webhook.flows.stored_versions import stored_version
 from webhook.policy.catalog import Catalog
 from webhook.policy.errors import PolicyError
 from webhook.policy.version import PolicyVersion

@@ -9,7 +9,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.operating import POLICY, Scene, finding, ids
 from tests.support.rollouts import ENOUGH
 from webhook.flows import operate
-from webhook.flows.bundle_check import Verification, verify_bundle
+from webhook.flows.bundle_check import verify_bundle
 from webhook.flows.evidence_bundle import (
     MANIFEST,
     Bundle,
@@ -26,6 +26,7 @@ from webhook.flows.operate import PromoteRollout, RolloutVerb, StartRollout
 from webhook.flows.review import DisputeFinding as Objection
 from webhook.flows.review import JudgeFindings, dispute_finding, judge_findings
 from webhook.flows.rollout_status import RolloutName
+from webhook.flows.verification import Verification
 from webhook.ports.store import EvidenceBatch
 from webhook.rollout.evidence import Evidence
 from webhook.rollout.finding import Finding, FindingKind, Verdict

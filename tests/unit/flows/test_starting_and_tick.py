@@ -9,7 +9,6 @@ from tests.support.memory_store import MemoryStore
 from tests.support.policies import policy_text
 from tests.support.waiting import eventually
 from webhook.flows.checks import Checks
-from webhook.flows.governance import stored_version
 from webhook.flows.operate import (
     PromoteRollout,
     RolloutVerb,
@@ -20,6 +19,7 @@ from webhook.flows.operate import (
 )
 from webhook.flows.operator import Operator
 from webhook.flows.starting import Starter
+from webhook.flows.stored_versions import stored_version
 from webhook.flows.tick import Leader, TickSettings
 from webhook.policy.catalog import Catalog, read_catalog
 from webhook.ports.store import ROLLOUT_LEASE, EvidenceBatch, StoreUnavailable
