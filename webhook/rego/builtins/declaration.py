@@ -9,6 +9,21 @@ from webhook.rego.builtins.signatures import ANY, Parameter, Type
 
 
 @dataclass(frozen=True, slots=True)
+class Deferred:
+    """A function in a module that takes long to import: only who calls it pays for that."""
+
+    module: str
+    name: str
+    arguments: tuple[str, ...] = ()
+    """If there are any, the name is of what makes the function from these."""
+
+    def load(self) -> Callable[..., Any]:
+        """Give the function; the module is imported now, if it was not before."""
+        found: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name)
+        return found(*self.arguments) if self.arguments else found
+
+
+@dataclass(frozen=True, slots=True)
 class Builtin:
     """One builtin function as the checker and the evaluator see it."""
 
@@ -18,8 +33,8 @@ class Builtin:
     """Declared arguments, in order."""
     result: Parameter
     """Declared result; of a relation, the type of each answer."""
-    function: Callable[..., Any]
-    """Takes the values by position; gives a value or UNDEFINED. Raises BuiltinError or LimitError."""
+    implementation: Callable[..., Any] | Deferred
+    """The function, or where it is."""
     needs_context: bool = False
     """The function takes the `EvaluationContext` before its arguments."""
     relation: bool = False
@@ -34,6 +49,15 @@ class Builtin:
     """Known to Rego v0 only."""
     void: bool = False
     """It has no result to bind: it may stand only as a statement."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """Takes the values by position; gives a value or UNDEFINED. Raises BuiltinError or LimitError.
+
+        Asked for while a policy is compiled, so that its first request waits for no import.
+        """
+        found = self.implementation
+        return found.load() if isinstance(found, Deferred) else found
 
     @property
     def arguments(self) -> tuple[Type, ...]:
@@ -60,7 +84,7 @@ def declare(
     name: str,
     parameters: Mapping[str, Type] | Sequence[Type],
     result: Mapping[str, Type] | Type | None,
-    function: Callable[..., Any],
+    function: Callable[..., Any] | Deferred,
     *,
     needs_context: bool = False,
     relation: bool = False,
@@ -79,7 +103,7 @@ def declare(
         result=Parameter("", ANY)
         if result is None
         else _named(result if isinstance(result, Mapping) else [result])[0],
-        function=function,
+        implementation=function,
         needs_context=needs_context,
         relation=relation,
         variadic=variadic,
@@ -90,13 +114,9 @@ def declare(
     )
 
 
-def deferred(module: str, name: str) -> Callable[..., Any]:
-    """Give a function that loads the one behind it when it is first called: for what takes long to import."""
-
-    def call(*arguments: Any) -> Any:
-        return getattr(importlib.import_module(module), name)(*arguments)
-
-    return call
+def deferred(module: str, name: str, *arguments: str) -> Deferred:
+    """Say where a function is that takes long to import; with arguments, the name is of what makes it from them."""
+    return Deferred(module, name, arguments)
 
 
 def _named(types: Mapping[str, Type] | Sequence[Type]) -> tuple[Parameter, ...]:

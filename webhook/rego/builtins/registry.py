@@ -37,7 +37,7 @@ from webhook.rego.builtins import (
     tokens,
     type_checks,
     units,
-    yaml_text,
+    yaml_documents,
 )
 from webhook.rego.builtins.declaration import Builtin
 
@@ -72,7 +72,7 @@ _FAMILIES = (
     tokens,
     type_checks,
     units,
-    yaml_text,
+    yaml_documents,
 )
 
 BUILTINS: Mapping[str, Builtin] = MappingProxyType(

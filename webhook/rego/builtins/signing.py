@@ -19,6 +19,7 @@ from webhook.rego.builtins.failures import BuiltinError
 from webhook.rego.builtins.json_text import read_json
 from webhook.rego.builtins.pem import decode_pem
 from webhook.rego.builtins.rsa_numbers import MOST_BITS, belong_together
+from webhook.rego.builtins.tokens import ALGORITHMS
 
 Secret = bytes
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
@@ -30,10 +31,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "384": hashes.SHA384(),
     "512": hashes.SHA512(),
 }
-ALGORITHMS = frozenset(
-    (*(f"{family}{size}" for family in ("RS", "PS", "ES", "HS") for size in _HASHES), "EdDSA")
-)
-"""Names of the signature algorithms that OPA knows."""
 _CURVES: dict[str, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),

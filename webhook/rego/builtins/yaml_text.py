@@ -12,7 +12,6 @@ import yaml
 from yaml.emitter import ScalarAnalysis
 
 from webhook.rego.builtins.context import EvaluationContext
-from webhook.rego.builtins.declaration import Builtin, declare
 from webhook.rego.builtins.failures import (
     MAX_ITEMS,
     BuiltinError,
@@ -22,7 +21,6 @@ from webhook.rego.builtins.failures import (
     wrong_strings,
 )
 from webhook.rego.builtins.go_numbers import shortest
-from webhook.rego.builtins.signatures import ANY, BOOLEAN, STRING
 from webhook.rego.texts import to_json
 
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
@@ -340,10 +338,3 @@ def is_valid(context: EvaluationContext, text: Any) -> bool:
     except BuiltinError:
         return False
     return True
-
-
-BUILTINS: tuple[Builtin, ...] = (
-    declare("yaml.marshal", {"x": ANY}, {"y": STRING}, marshal),
-    declare("yaml.unmarshal", {"x": STRING}, {"y": ANY}, unmarshal, needs_context=True),
-    declare("yaml.is_valid", {"x": STRING}, {"result": BOOLEAN}, is_valid, needs_context=True),
-)
