@@ -116,9 +116,12 @@ class CompilingFactory:
 
     def __init__(self) -> None:
         self.built: list[str] = []
+        self.parsed: list[bool] = []
+        """Whether the modules of each were handed on as they had been parsed."""
 
     async def build(self, version: PolicyVersion) -> Evaluator:
         self.built.append(f"{version.name}@{version.semantic_version}")
+        self.parsed.append(bool(version.modules))
         if "BROKEN" in version.sources[0].text:
             raise PolicySyntaxError(f"{version.path}: broken on purpose")
         return compile_policy(version, 100_000)

@@ -11,7 +11,7 @@ from webhook.policy.version import PolicyVersion
 from webhook.ports.evaluator import Evaluation, EvaluationFailure, Purpose
 from webhook.rego.budget import CANCELLED, Budget
 from webhook.rego.builtins.failures import limit_size
-from webhook.rego.compiler import load_modules, plan_entry_points
+from webhook.rego.compiler import load_modules, plan_entry_points, resolve_modules
 from webhook.rego.errors import CompileError, EvaluationError
 from webhook.rego.failures import INTERNAL, internal_failure
 from webhook.rego.program import Program
@@ -66,7 +66,7 @@ def compile_policy(version: PolicyVersion, step_budget: int) -> CompiledEvaluato
 
     """
     try:
-        resolution = load_modules(version.sources)
+        resolution = resolve_modules(version.modules) if version.modules else load_modules(version.sources)
         programs = {}
         for purpose, candidates in RULES.items():
             rules = tuple(rule for rule in candidates if rule in version.rules)

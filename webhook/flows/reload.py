@@ -88,7 +88,7 @@ class Reloader:
                 # Parsing takes milliseconds a policy: not on the loop that answers requests.
                 catalog = await asyncio.to_thread(self._read_catalog, sources)
                 await self._prepare(catalog)
-                await self._build(catalog)
+                await self._build(catalog.without_modules())
             except (SourceError, PolicyError) as error:
                 self.failure = str(error)
                 if self._current.generation:

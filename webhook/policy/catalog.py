@@ -38,6 +38,11 @@ class Catalog:
     libraries: tuple[Source, ...] = ()
     """Modules without a rule that Gradate asks for."""
 
+    def without_modules(self) -> "Catalog":
+        """Let go of the parsed modules: once they are compiled, they only take room."""
+        policies = tuple(dataclasses.replace(policy, modules=()) for policy in self.policies)
+        return dataclasses.replace(self, policies=policies)
+
     def get(self, name: str) -> PolicyVersion | None:
         """Find a policy by name."""
         return next((policy for policy in self.policies if policy.name == name), None)
@@ -118,6 +123,7 @@ def restore_version(
         policy,
         parameters=parameters,
         digest=compute_digest(policy.sources, policy.metadata, parameters),
+        modules=(),
     )
     if restored.digest != digest:
         raise PolicyError(f"the stored content of policy {name!r} does not have its digest {digest}")
@@ -165,7 +171,8 @@ def _find_missing_rules(library: PolicyModule) -> PolicyError | None:
 
 def _read_version(module: PolicyModule, libraries: Sequence[PolicyModule]) -> PolicyVersion:
     metadata = read_metadata(module)
-    sources = (module.source, *(library.source for library in _dependencies(module, libraries)))
+    modules = (module, *_dependencies(module, libraries))
+    sources = tuple(found.source for found in modules)
     return PolicyVersion(
         metadata=metadata,
         package=module.package_name,
@@ -173,6 +180,7 @@ def _read_version(module: PolicyModule, libraries: Sequence[PolicyModule]) -> Po
         sources=sources,
         digest=compute_digest(sources, metadata, metadata.parameters),
         parameters=metadata.parameters,
+        modules=tuple(found.tree for found in modules),
     )
 
 

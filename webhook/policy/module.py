@@ -39,6 +39,8 @@ class PolicyModule:
     """Names of the rules it defines at its top level; functions left out."""
     references: frozenset[tuple[str, ...]]
     """Paths below `data` that it refers to, as far as they are constant, without `data`."""
+    tree: Module
+    """All of it."""
     header: Header | None = None
 
     @property
@@ -67,6 +69,7 @@ def read_module(source: Source) -> PolicyModule:
         package=module.package.segments,
         rules=frozenset(rule.head.name for rule in module.rules if rule.head.kind is not RuleKind.FUNCTION),
         references=frozenset(_find_references(module)),
+        tree=module,
         header=_find_header(module),
     )
 

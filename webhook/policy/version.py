@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from webhook.policy.metadata import PolicyMetadata
-from webhook.rego.ast import Source
+from webhook.rego.ast import Module, Source
 
 Digest = NewType("Digest", str)
 """`sha256:` and 64 hexadecimal digits."""
@@ -29,6 +29,8 @@ class PolicyVersion:
     """Over modules, metadata and parameters; paths take no part."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """The effective ones: METADATA's, with the settings' laid over."""
+    modules: tuple[Module, ...] = field(default=(), compare=False, repr=False)
+    """The sources as they were parsed, for whoever compiles them next; empty once they are let go of."""
 
     @property
     def name(self) -> str:

@@ -61,6 +61,14 @@ async def test_an_unchanged_policy_is_not_compiled_again() -> None:
     assert house.factory.built == ["a@1.0.0", "b@1.0.0", "b@2.0.0"]
 
 
+async def test_a_policy_is_compiled_from_what_was_parsed_for_its_header_which_is_then_let_go_of() -> None:
+    house = House(a=text("a"))
+    await house.reloader.load()
+    assert house.factory.parsed == [True]
+    assert [loaded.version.modules for loaded in house.reloader.current.versions] == [()]
+    assert [version.modules for version in house.reloader.catalog.policies] == [()]
+
+
 @pytest.mark.parametrize("broken", [text("a", rules="deny contains x if"), text("a", rules=BROKEN)])
 async def test_a_broken_file_is_reported_and_the_last_good_set_serves(broken: str) -> None:
     house = House(a=text("a"))
