@@ -47,12 +47,11 @@ def load_serving_context(settings: ServerSettings) -> ServingContext:
 
 
 def calm_collector() -> None:
-    """Keep the garbage collector off the path of requests.
+    """Keep the garbage collector from looking for what is not there.
 
     What is loaded by now lives as long as the process: full collections need not walk it. What a request makes
     is freed by reference counts, without the collector; only its count of fresh objects would wake it.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)
 
@@ -90,10 +89,13 @@ class ServingProcess:
         async with AsyncExitStack() as stack:
             stack.callback(self._finish, publish)
             self._keep_running(stack, "telemetry", lambda: self._telemetry.run(publish))
+            # Before building, which makes many objects that stay, and once more for these.
+            calm_collector()
             application = await _unless_stopped(build(self._telemetry), stop)
             if application is None:
                 return
             stack.push_async_callback(application.aclose)
+            gc.collect()
             calm_collector()
             for name, probe in application.checks.items():
                 self.checks.add(name, probe)
