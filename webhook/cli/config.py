@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from webhook.cli.options import config_option, output_option, read_settings
 from webhook.cli.printing import print_document, print_table
-from webhook.compose import Strategies
+from webhook.compose.strategies import Strategies
 from webhook.settings.loader import KeyPath, LoadedSettings, environment_name, setting_paths
 
 

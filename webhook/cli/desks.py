@@ -225,7 +225,7 @@ async def _open_store(settings: Settings, user: str, asked: str | None) -> Async
         nobody = "" if asked is None else f"no server answers at {asked}, and "
         raise CommandError(f"{nobody}there is no store {path}; name one with --server or --store")
     # Whoever asks a server is not kept waiting for what the server is made of.
-    from webhook.compose import StoreOperators  # noqa: PLC0415
+    from webhook.compose.operators import StoreOperators  # noqa: PLC0415
 
     operators = StoreOperators(settings)
     try:

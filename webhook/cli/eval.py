@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from webhook.cli.options import Seconds
-from webhook.compose import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.flows.policy_files import load_policy_files, read_document
 from webhook.flows.policy_query import QueryOptions, Solution, answer_entry_point, answer_query
 from webhook.ports.source import SourceError

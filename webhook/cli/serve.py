@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from webhook.cli.options import config_option, policies_option, read_settings
-from webhook.compose import BuildApplication, operations_routes
+from webhook.compose.application import BuildApplication, operations_routes
 from webhook.server.address import ListenAddress
 from webhook.server.serve import serve as serve_application
 

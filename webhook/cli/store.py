@@ -8,7 +8,7 @@ import click
 from webhook.cli.errors import CommandError
 from webhook.cli.options import config_option, output_option, read_settings
 from webhook.cli.printing import print_document
-from webhook.compose import inspect_store
+from webhook.compose.store import inspect_store
 
 
 @click.group()

@@ -18,7 +18,7 @@ from webhook.cli.failures import EXPECTED_ERRORS
 from webhook.cli.options import Seconds
 from webhook.cli.probe_results import ask_probes
 from webhook.cli.run_reports import report_documents, report_junit, report_text
-from webhook.compose import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.flows.policy_files import load_policy_files
 from webhook.flows.policy_tests import Outcome, RunOptions, RunReport, run_policy_tests
 from webhook.flows.second_opinion import CrossCheck

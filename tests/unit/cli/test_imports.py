@@ -41,5 +41,12 @@ def test_who_only_asks_a_server_imports_neither_a_compiler_nor_a_server(command:
     assert imported.isdisjoint({"aiohttp", "cryptography", "opentelemetry", "prometheus_client", "re2"})
 
 
+@pytest.mark.parametrize("command", ["config", "eval", "simulate", "store", "test"])
+def test_what_works_alone_imports_no_server(command: str) -> None:
+    imported = imported_by(command, "--help")
+    assert imported.isdisjoint({"webhook.compose.application", "webhook.server.serve"})
+    assert imported.isdisjoint({"aiohttp", "cryptography", "opentelemetry", "prometheus_client", "uvloop"})
+
+
 def test_a_server_without_spans_does_not_import_their_sdk() -> None:
     assert imported_by("serve", "--help").isdisjoint({"opentelemetry", "regopy", "rich"})

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.flows import MemorySource
 from tests.support.policies import read_policy
-from webhook.compose import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.engines.factory import EngineFactory
 from webhook.flows.checks import CheckResult, Checks
 from webhook.flows.judging import DecisionRules

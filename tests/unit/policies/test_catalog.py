@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tests.support.core_policies import CORE, ROOT, compile_texts, core_catalog, core_policy
-from webhook.compose import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.engines.factory import EngineFactory
 from webhook.flows.judging import DecisionRules
 from webhook.flows.probes import PROBE_SUFFIX, Probes

@@ -1,65 +1,42 @@
-"""The one composition point: builds the real objects from the settings."""
+"""What `gradate serve` serves: the application of each process, and the operations API of the first."""
 
 import asyncio
 import os
 import secrets
 import socket
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from webhook.compose.clock import SystemClock
+from webhook.compose.operators import StoreOperators
+from webhook.compose.store import open_store
+from webhook.compose.strategies import Strategies
 from webhook.decision.judge import ExistingViolations
 from webhook.engines.factory import EngineFactory
 from webhook.flows.checks import Checks
 from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal
 from webhook.flows.judging import DecisionRules
-from webhook.flows.operator import Announce, Operator
 from webhook.flows.probes import PROBE_SUFFIX, Probes
 from webhook.flows.reload import Reloader
 from webhook.flows.starting import Starter
 from webhook.flows.tick import Leader, TickSettings
-from webhook.policy.catalog import override_parameters, read_catalog
 from webhook.policy.metadata import FailureAction
-from webhook.policy.version import PolicyVersion
-from webhook.ports.store import Store, StoreUnavailable
+from webhook.ports.store import Store
 from webhook.rollout.duration import DAY_NS, SECOND_NS
-from webhook.rollout.errors import InvalidStrategy, Problem
-from webhook.rollout.strategy import Strategy
-from webhook.rollout.strategy_document import parse_strategy
 from webhook.server.application import Application
 from webhook.server.checks import Health
 from webhook.server.operations import Routes
 from webhook.server.operations_api import OperationsApi
 from webhook.server.serve import RoutesOf
 from webhook.server.token import TokenFile
-from webhook.settings.groups import AdmissionSettings, RolloutSettings, Settings
+from webhook.settings.groups import AdmissionSettings, Settings
 from webhook.sources.folder import FolderSource
-from webhook.stores.sqlite.connection import SqliteOptions
-from webhook.stores.sqlite.store import SqliteStore
 from webhook.telemetry import vocabulary
 from webhook.telemetry.process import ProcessTelemetry, product_version
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def now(self) -> datetime:
-        """Give the wall time in UTC."""
-        return datetime.now(UTC)
-
-    def now_ns(self) -> int:
-        """Give the wall time in nanoseconds since the Unix epoch."""
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        """Give nanoseconds since some moment in the past."""
-        return time.monotonic_ns()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +110,7 @@ class BuildApplication:
         self,
         store: Store,
         reloader: Reloader,
-        strategies: "Strategies",
+        strategies: Strategies,
         probes: Probes,
         telemetry: ProcessTelemetry,
         clock: SystemClock,
@@ -152,80 +129,6 @@ class BuildApplication:
             retention_ns=settings.rollout.retention_days * DAY_NS,
         )
         return Leader(store, starter, lambda: reloader.catalog, telemetry, clock, name, tick)
-
-
-class Strategies:
-    """The strategies that the settings give to policies."""
-
-    def __init__(self, settings: RolloutSettings) -> None:
-        """Read them all, so that a mistake shows when the process starts.
-
-        Raises:
-            webhook.rollout.errors.InvalidStrategy: one contradicts itself.
-
-        """
-        self._default = _read_strategy("rollout.strategy", settings.strategy)
-        self._own = {
-            name: _read_strategy(f"rollout.strategies.{name}", document)
-            for name, document in settings.strategies.items()
-        }
-
-    def of(self, policy: str) -> Strategy:
-        """Give the strategy of a policy."""
-        return self._own.get(policy, self._default)
-
-
-def _read_strategy(setting: str, document: Mapping[str, Any]) -> Strategy:
-    try:
-        return parse_strategy(document)
-    except InvalidStrategy as error:
-        problems = [
-            Problem(f"{setting}.{found.field}" if found.field else setting, found.reason)
-            for found in error.problems
-        ]
-        raise InvalidStrategy(problems) from error
-
-
-class StoreOperators:
-    """Gives operators on the store of the settings, which is opened for the first of them."""
-
-    def __init__(self, settings: Settings, announce: Announce | None = None) -> None:
-        """Take the settings; `announce` hears of each transition after it is stored.
-
-        Raises:
-            webhook.rollout.errors.InvalidStrategy: a strategy contradicts itself.
-
-        """
-        self._settings = settings
-        self._announce = announce
-        self._strategies = Strategies(settings.rollout)
-        self._opening = asyncio.Lock()
-        self._store: SqliteStore | None = None
-
-    async def open(self, name: str) -> Operator:
-        """Give an operator of this name.
-
-        Raises:
-            webhook.ports.store.StoreError: the store cannot be opened; the next time it is tried again.
-
-        """
-        async with self._opening:
-            if self._store is None:
-                # Opening checks the whole file: not on a loop that may serve admission.
-                self._store = await asyncio.to_thread(open_store, self._settings)
-        operator = Operator(name, self._store, SystemClock(), self._strategies.of, self._load)
-        return operator if self._announce is None else replace(operator, announce=self._announce)
-
-    async def aclose(self) -> None:
-        """Close the store, if it was opened."""
-        if self._store is not None:
-            await self._store.aclose()
-
-    async def _load(self) -> Sequence[PolicyVersion]:
-        policies = self._settings.policies
-        sources = await FolderSource(Path(policies.folder)).read()
-        catalog = await asyncio.to_thread(read_catalog, sources)
-        return override_parameters(catalog, policies.parameters).policies
 
 
 @contextmanager
@@ -254,38 +157,6 @@ def operations_routes(settings: Settings) -> Iterator[RoutesOf]:
     finally:
         for operators in opened:
             asyncio.run(operators.aclose())
-
-
-def open_store(settings: Settings) -> SqliteStore:
-    """Open the store of the settings, creating it where there is none.
-
-    Raises:
-        webhook.ports.store.StoreError: it cannot be used; the message says why.
-
-    """
-    path = Path(settings.store.path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path.parent}: cannot be created for the store: {error.strerror}; name a writable file with --store"
-        ) from error
-    return SqliteStore(SqliteOptions(path))
-
-
-@asynccontextmanager
-async def inspect_store(settings: Settings) -> AsyncIterator[SqliteStore]:
-    """Open the store of the settings as it is, for looking at it or copying it; nothing in it changes.
-
-    Raises:
-        webhook.ports.store.StoreError: it is missing, damaged or of a newer release.
-
-    """
-    store = await asyncio.to_thread(SqliteStore, SqliteOptions(Path(settings.store.path), read_only=True))
-    try:
-        yield store
-    finally:
-        await store.aclose()
 
 
 def decision_rules(settings: AdmissionSettings) -> DecisionRules:

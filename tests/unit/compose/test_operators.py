@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from webhook.compose import StoreOperators, inspect_store, operations_routes
+from webhook.compose.application import operations_routes
+from webhook.compose.operators import StoreOperators
+from webhook.compose.store import inspect_store
 from webhook.flows.rollout_status import ListRollouts, list_rollouts
 from webhook.ports.store import StoreUnavailable
 from webhook.server.errors import TokenFileError
