@@ -80,10 +80,12 @@ async def begin(store: Store) -> Rollout:
 async def test_a_version_is_kept_as_it_was_first_seen(store: Store) -> None:
     first = StoredVersion("p", OLD, "1.0.0", NOW, (("p.rego", "package p"),), {"severity": "high"})
     second = StoredVersion("p", NEW, "1.0.0", NOW + 1, (("p.rego", "package p # new"),))
-    for version in (first, second, replace(first, first_seen_ns=NOW + 9)):
-        await store.put_version(version)
+    other = StoredVersion("q", OLD, "1.0.0", NOW, (("q.rego", "package q"),))
+    await store.put_versions(first, other)
+    await store.put_versions(second, replace(first, first_seen_ns=NOW + 9))
     assert list(await store.versions("p")) == [second, first]
-    assert not await store.versions("q")
+    assert list(await store.versions("q")) == [other]
+    assert not await store.versions("r")
 
 
 async def test_stable_versions_are_adopted_only_where_there_is_none(store: Store) -> None:

@@ -64,9 +64,10 @@ class MemoryStore:
         self._check()
         return self._generation
 
-    async def put_version(self, version: StoredVersion) -> None:
+    async def put_versions(self, *versions: StoredVersion) -> None:
         self._check()
-        self._versions.setdefault((version.policy, version.digest), version)
+        for version in versions:
+            self._versions.setdefault((version.policy, version.digest), version)
 
     async def versions(self, policy: str) -> Sequence[StoredVersion]:
         self._check()

@@ -84,8 +84,8 @@ class Scene:
 
     async def open(self) -> "Scene":
         """Make the stable version stable, and the candidate known."""
-        await self.store.put_version(stored_version(STABLE, self.now_ns - SECOND))
-        await self.store.put_version(stored_version(CANDIDATE, self.now_ns))
+        await self.store.put_versions(stored_version(STABLE, self.now_ns - SECOND))
+        await self.store.put_versions(stored_version(CANDIDATE, self.now_ns))
         await self.store.adopt_stables({POLICY: STABLE.digest})
         await self.store.record(EvidenceBatch("replica", self.now_ns, namespaces=NAMESPACES))
         return self

@@ -139,7 +139,7 @@ async def start_rollout(operator: Operator, ask: StartRollout) -> RolloutView:
             f"{ask.policy} {version.version} is being rolled out already: it is {active.phase}"
         )
     outcome = await _begin(operator, ask, version, strategy, rollouts)
-    await store.put_version(version)
+    await store.put_versions(version)
     if active is not None:
         evidence = await _evidence(operator, active)
         await _commit(operator, states.supersede(active, version.version, operator.clock.now_ns(), evidence))

@@ -190,8 +190,7 @@ class Reloader:
         if not state.stables and not await store.rollouts():
             # The first start of a new store: nothing was in force before, so what there is becomes stable.
             now_ns = self._clock.now_ns()
-            for version in catalog.policies:
-                await store.put_version(stored_version(version, now_ns))
+            await store.put_versions(*(stored_version(version, now_ns) for version in catalog.policies))
             await store.adopt_stables({version.name: version.digest for version in catalog.policies})
             names = ", ".join(version.name for version in catalog.policies) or "none"
             self._observer.rollout_noted("*", f"the store is new: all loaded policies are stable ({names})")

@@ -177,7 +177,7 @@ class Starter:
                     f"it is told apart by its digest {version.digest}",
                 )
                 break
-        await self._store.put_version(stored_version(version, now_ns))
+        await self._store.put_versions(stored_version(version, now_ns))
         if active is not None and not await self._supersede(active, version):
             return
         judged = version.metadata.match.namespaces

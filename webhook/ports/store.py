@@ -167,8 +167,8 @@ class Store(Protocol):
 
     # Policy versions
 
-    async def put_version(self, version: StoredVersion) -> None:
-        """Keep a version's content; the first of a (policy, digest) stays."""
+    async def put_versions(self, *versions: StoredVersion) -> None:
+        """Keep the content of versions, of all or of none; the first of a (policy, digest) stays."""
 
     async def versions(self, policy: str) -> Sequence[StoredVersion]:
         """List the versions of a policy, newest first."""

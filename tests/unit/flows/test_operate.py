@@ -404,7 +404,7 @@ async def test_a_version_is_named_by_number_or_digest(scene: Scene, text: str) -
 
 
 async def test_a_number_that_stands_for_two_versions_is_refused_with_their_digests(scene: Scene) -> None:
-    await scene.store.put_version(StoredVersion(POLICY, "sha256:" + "0" * 64, "1.1.0", 0, ()))
+    await scene.store.put_versions(StoredVersion(POLICY, "sha256:" + "0" * 64, "1.1.0", 0, ()))
     with pytest.raises(InvalidField, match=r"version: 1\.1\.0 stands for 2 versions .*sha256:000000000000"):
         await started(scene.operator(), "1.1.0")
 

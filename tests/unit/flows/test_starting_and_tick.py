@@ -80,7 +80,7 @@ class Office:
     async def make_stable(self, *sources: Source) -> None:
         self.catalog = catalog_of(*sources)
         for version in self.catalog.policies:
-            await self.store.put_version(stored_version(version, 0))
+            await self.store.put_versions(stored_version(version, 0))
         await self.store.adopt_stables({version.name: version.digest for version in self.catalog.policies})
 
     async def tick(self, times: int = 1) -> None:
@@ -228,7 +228,7 @@ async def test_a_version_that_somebody_starts_by_hand_is_not_replaced_by_what_th
     None
 ):
     office = await begun()
-    await office.store.put_version(stored_version(catalog_of(source("0.9.0")).policies[0], 0))
+    await office.store.put_versions(stored_version(catalog_of(source("0.9.0")).policies[0], 0))
     chosen, given_up = await started_by_hand(office, "0.9.0")
     assert (chosen.version, chosen.phase) == ("0.9.0", Phase.PROGRESSING)
     assert given_up.phase is Phase.SUPERSEDED
@@ -243,7 +243,7 @@ async def test_a_version_that_somebody_starts_by_hand_is_not_replaced_by_what_th
 async def test_a_version_started_by_hand_gives_way_to_new_content_and_to_files_that_go_back() -> None:
     for after in (source("1.2.0"), source("1.0.0")):
         office = await begun()
-        await office.store.put_version(stored_version(catalog_of(source("0.9.0")).policies[0], 0))
+        await office.store.put_versions(stored_version(catalog_of(source("0.9.0")).policies[0], 0))
         await started_by_hand(office, "0.9.0")
         office.clock.advance(1)
         office.catalog = catalog_of(after)
@@ -255,7 +255,7 @@ async def test_a_version_started_by_hand_gives_way_to_new_content_and_to_files_t
 async def test_stored_content_that_is_not_what_its_digest_says_fails_its_checks() -> None:
     office = await begun()
     broken = stored_version(catalog_of(source("0.9.0")).policies[0], 0)
-    await office.store.put_version(replace(broken, sources=(("p.rego", "package gradate.strict"),)))
+    await office.store.put_versions(replace(broken, sources=(("p.rego", "package gradate.strict"),)))
     chosen, _ = await started_by_hand(office, "0.9.0")
     assert (chosen.phase, chosen.reason) == (Phase.PENDING, Reason.CHECKS_FAILED)
     assert "holds no policy" in chosen.message

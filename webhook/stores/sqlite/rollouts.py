@@ -61,13 +61,11 @@ def transitions(connection: sqlite3.Connection, identity: RolloutId) -> Sequence
     return [_transitions.decode(document) for (document,) in rows]
 
 
-def put_version(connection: sqlite3.Connection, version: StoredVersion) -> None:
-    """Keep a version's content, unless it is known."""
+def put_versions(connection: sqlite3.Connection, *versions: StoredVersion) -> None:
+    """Keep the content of versions, unless it is known; in one transaction, because each waits for the disk."""
+    rows = [(one.policy, one.digest, one.first_seen_ns, _encode(one)) for one in versions]
     with writing(connection):
-        connection.execute(
-            "INSERT OR IGNORE INTO policy_version VALUES (?, ?, ?, ?)",
-            (version.policy, version.digest, version.first_seen_ns, _encode(version)),
-        )
+        connection.executemany("INSERT OR IGNORE INTO policy_version VALUES (?, ?, ?, ?)", rows)
 
 
 def versions(connection: sqlite3.Connection, policy: str) -> Sequence[StoredVersion]:

@@ -116,9 +116,9 @@ class SqliteStore:
         """See the port."""
         return await self._reader.run(rollout_table.generation)
 
-    async def put_version(self, version: StoredVersion) -> None:
+    async def put_versions(self, *versions: StoredVersion) -> None:
         """See the port."""
-        await self._write(rollout_table.put_version, version)
+        await self._write(rollout_table.put_versions, *versions)
 
     async def versions(self, policy: str) -> Sequence[StoredVersion]:
         """See the port."""
