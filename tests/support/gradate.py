@@ -119,10 +119,14 @@ class Deployment:
         return self.process.wait(PATIENCE_SECONDS)
 
     def worker_pids(self) -> list[int]:
-        """Give the processes under the supervisor; none when it serves alone."""
+        """Give the worker processes; none when it serves alone."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [
+            worker
+            for child in _children(self.process.pid)
+            if b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes()
+            for worker in _children(child)
+        ]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Give the lines of one kind that it logged."""
@@ -405,3 +409,7 @@ def _read_lines(stream: Any, keep: Callable[[bytes], None]) -> None:
     with stream:
         for line in stream:
             keep(line)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -82,7 +82,7 @@ class Server:
 async def start(
     certificates: CertificateFolder, *, build: str = "build_obedient", telemetry: Any = None, **settings: Any
 ) -> asyncio.subprocess.Process:
-    """Start a server without waiting for anything."""
+    """Start a server without waiting for anything, in a process group of its own."""
     server = {
         "listen": "127.0.0.1:0",
         "operationsListen": "127.0.0.1:0",
@@ -94,7 +94,7 @@ async def start(
     arguments = [msgspec.json.encode(one).decode() for one in (server, telemetry or {})]
     return await asyncio.create_subprocess_exec(
         sys.executable, "-c", _MAIN, *arguments, build,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**20,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=2**20, start_new_session=True,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
@@ -276,6 +277,8 @@ async def _exit_of(process: BaseProcess) -> None:
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """Start a child in which Ctrl-C does nothing from its first instruction on."""
+    # Started first, or it would be started here, and lift what is blocked.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

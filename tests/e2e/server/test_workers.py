@@ -5,7 +5,7 @@ import re
 import signal
 
 from tests.support.https import post, review_body, until
-from tests.support.servers import Server, server
+from tests.support.servers import Server, server, start
 from webhook.tls.folder import CertificateFolder
 
 VALIDATED = 'gradate_requests_total{code="200",endpoint="validate"}'
@@ -65,8 +65,8 @@ async def test_a_worker_that_dies_of_a_request_is_replaced_and_the_others_serve_
         async with running.client() as client:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 await client.ask(post(review_body(name="die")))
-        await ask_often(running, 5)
         await until(lambda: any(line["event"] == "worker_lost" for line in running.lines))
+        await ask_often(running, 5)
         await all_ready(running)
         assert await running.stop() == 0
 
@@ -87,6 +87,22 @@ async def test_sigterm_drains_every_worker(certificates: CertificateFolder) -> N
     assert sum(line["event"] == "request" for line in running.lines) == 8
 
 
+async def test_ctrl_c_while_workers_are_starting_ends_all_without_a_traceback(
+    certificates: CertificateFolder,
+) -> None:
+    for pause_seconds in (0.0, 0.3, 0.6):
+        process = await start(certificates, workers=2)
+        await until(
+            lambda pid=process.pid: len(children(pid)) == 2
+        )  # what workers are copied from is on its way
+        await asyncio.sleep(pause_seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        async with asyncio.timeout(20):
+            printed = b"".join(await process.communicate())
+        assert b"Traceback" not in printed
+        assert process.returncode == 0
+
+
 async def test_workers_do_not_outlive_their_supervisor(certificates: CertificateFolder) -> None:
     async with server(certificates, workers=2) as running:
         await all_ready(running)
@@ -94,6 +110,11 @@ async def test_workers_do_not_outlive_their_supervisor(certificates: Certificate
         running.process.kill()
         await running.process.wait()
         await until(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def children(pid: int) -> list[str]:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:  # noqa: PTH123  read at once
+        return file.read().split()
 
 
 def is_alive(pid: int) -> bool:
