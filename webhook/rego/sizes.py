@@ -13,6 +13,8 @@ from webhook.rego.values import RegoObject, RegoSet, Value, value_of
 
 EACH: Final = 16
 """Characters that every value counts besides those of its text: an empty array takes memory and time too."""
+ORDERING: Final = 8
+"""How many times arrays, objects and sets within a set count: they are put in order before they are written."""
 
 
 def written_size(value: Value) -> int:
@@ -34,8 +36,12 @@ def _size_of(children: Iterable[Value], known: dict[int, int]) -> int:
         elif kind is list or kind is dict or kind is RegoSet:
             found = known.get(id(child))
             if found is None:
-                if kind is not dict:
+                if kind is list:
                     found = _size_of(child, known)
+                elif kind is RegoSet:
+                    found = _size_of(child.scalars.values(), known)
+                    if child.composites:
+                        found += ORDERING * _size_of(child.composites, known)
                 else:
                     found = _size_of(child.values(), known) + _size_of_keys(child, known)
                 known[id(child)] = found

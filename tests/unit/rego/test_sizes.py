@@ -43,3 +43,13 @@ def test_what_would_be_written_beyond_the_limit_of_a_string_is_refused(value: Va
 
 def test_an_ordinary_document_is_within_the_limit() -> None:
     limit_size([{"name": f"app-{index}", "ports": [index]} for index in range(10_000)])
+
+
+def test_objects_in_a_set_count_for_more_since_they_are_put_in_order_to_be_written() -> None:
+    few, many = (
+        [{"name": f"app-{index}", "ports": [index]} for index in range(count)] for count in (5_000, 40_000)
+    )
+    limit_size(RegoSet(few))
+    limit_size(many)
+    with pytest.raises(LimitError):
+        limit_size(RegoSet(many))
