@@ -7,7 +7,6 @@ another machine. Everything runs on loopback and stops by itself.
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench.local_server import ROOT, LocalServer, free_ports, issue_certificates, run_server, serve_gradate
+from bench.local_server import (
+    ROOT,
+    LocalServer,
+    ServerError,
+    free_ports,
+    issue_certificates,
+    put_load,
+    run_server,
+    serve_gradate,
+)
 from bench.review import SIZE_BYTES
 from webhook.tls.folder import CertificateFolder
 
@@ -110,22 +118,11 @@ def serve_bare(folder: Path, certificates: CertificateFolder) -> Iterator[LocalS
 
 
 def _measure(name: str, server: LocalServer, connections: int, warm_up: float, duration: float) -> Row:
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "bench.load",
-            "--port",
-            str(server.port),
-            "--authority",
-            str(server.authority),
-        ),
-        *("--connections", str(connections), "--warm-up", str(warm_up), "--duration", str(duration)),
-    ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
-        raise click.ClickException(f"{name}: {done.stderr.strip()}")
-    return Row(server=name, connections=connections, **json.loads(done.stdout))
+    try:
+        figures = put_load(server, connections, warm_up, duration)
+    except ServerError as error:
+        raise click.ClickException(f"{name}: {error}") from error
+    return Row(server=name, connections=connections, **figures)
 
 
 def _print(console: Console, rows: Sequence[Row], memory: dict[str, float], ready: dict[str, float]) -> None:

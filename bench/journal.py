@@ -8,11 +8,9 @@ far its ratio lies from 1 is what this machine lets the ratios tell.
 
 import asyncio
 import gc
-import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,13 +27,13 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from bench.local_server import HOST, ROOT, LocalServer, free_ports, issue_certificates, run_server
+from bench.local_server import HOST, ROOT, LocalServer, free_ports, issue_certificates, put_load, run_server
 from bench.review import build_review
-from tests.support.clocks import SystemClock
 from tests.support.flows import HeldSnapshot, MemoryObserver
 from tests.support.memory_store import MemoryStore
 from tests.support.rehearsal import rolling_out
 from webhook.admission.review import decode_review
+from webhook.compose.clock import SystemClock
 from webhook.engines.compiled import compile_policy
 from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal, JournalLimits
@@ -311,23 +309,8 @@ def _sum(server: LocalServer, name: str) -> int:
 
 
 def _load(server: LocalServer, connections: int, duration: float) -> Mapping[str, float]:
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "bench.load",
-            "--port",
-            str(server.port),
-            "--authority",
-            str(server.authority),
-        ),
-        *("--connections", str(connections), "--warm-up", str(_WARM_UP), "--duration", str(duration)),
-    ]
     before_seconds = server.cpu_seconds()
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
-        raise click.ClickException(done.stderr.strip())
-    figures: dict[str, float] = json.loads(done.stdout)
+    figures = put_load(server, connections, _WARM_UP, duration)
     # The warm-up is not counted among the requests, but its share of the time is known.
     asked = figures["requests"] * (duration + _WARM_UP) / duration
     return {**figures, "cpu_us": (server.cpu_seconds() - before_seconds) * 1_000_000 / asked}

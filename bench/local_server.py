@@ -1,6 +1,7 @@
 """A real `gradate serve` on free loopback ports, with fresh certificates, for as long as a block runs."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from webhook.tls.folder import CertificateFolder
 from webhook.tls.names import parse_names
@@ -24,7 +26,7 @@ _STOP_SECONDS = 40
 
 
 class ServerError(Exception):
-    """A server did not come up; the message ends with its last words."""
+    """A server or its load generator did not come up; the message ends with its last words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,25 @@ def run_server(
         yield LocalServer(port, certificates.authority_certificate, process.pid, ready_seconds, probe_port)
     finally:
         _stop(process)
+
+
+def put_load(
+    server: LocalServer, connections: int, warm_up_seconds: float, duration_seconds: float
+) -> dict[str, Any]:
+    """Run the load generator against a server; give its figures, times in microseconds.
+
+    Raises:
+        ServerError: the generator failed.
+
+    """
+    where = ("--port", str(server.port), "--authority", str(server.authority))
+    how_long = ("--warm-up", str(warm_up_seconds), "--duration", str(duration_seconds))
+    command = [sys.executable, "-m", "bench.load", *where, "--connections", str(connections), *how_long]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise ServerError(done.stderr.strip())
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
 
 
 def free_ports(count: int) -> list[int]:

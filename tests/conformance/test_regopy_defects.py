@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.clocks import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.engines.errors import EngineCrashedError, EngineRefusedError, EngineTimeoutError
 from webhook.engines.regopy_process import RegopyProcess, RegopyProgram
 from webhook.rego.ast import Source

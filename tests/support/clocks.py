@@ -1,18 +1,6 @@
-"""Clocks for tests: the real one, and one that stands still until moved."""
+"""A clock for tests: it stands still until it is moved."""
 
-import time
 from datetime import UTC, datetime, timedelta
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
 
 
 class FakeClock:

@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.clocks import SystemClock
 from tests.support.flows import HeldSnapshot, MemoryObserver
 from tests.support.rehearsal import TIRELESS, denying, deployment, rolling_out, versions
 from tests.support.reviews import review_of
+from webhook.compose.clock import SystemClock
 from webhook.flows.decide import Decider
 from webhook.flows.journal import Journal, JournalLimits
 from webhook.flows.judging import DecisionRules

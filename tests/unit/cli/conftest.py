@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import pytest
 
-from tests.support.clocks import SystemClock
 from tests.support.commands import Printed, gradate
 from tests.support.operating import Scene
+from webhook.compose.clock import SystemClock
 from webhook.stores.sqlite.connection import SqliteOptions
 from webhook.stores.sqlite.store import SqliteStore
 

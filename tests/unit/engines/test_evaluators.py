@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.clocks import SystemClock
 from tests.support.policies import read_policy
+from webhook.compose.clock import SystemClock
 from webhook.engines.compiled import compile_policy
 from webhook.engines.factory import EngineFactory
 from webhook.policy.errors import PolicySyntaxError

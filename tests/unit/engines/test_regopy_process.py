@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.support.clocks import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.engines.errors import EngineCrashedError, EngineRefusedError, EngineTimeoutError
 from webhook.engines.regopy_process import RegopyProcess, RegopyProgram
 

@@ -1,4 +1,4 @@
-from tests.support.clocks import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.flows.checks import CheckResult, Checks
 from webhook.policy.catalog import read_catalog
 from webhook.policy.version import PolicyVersion

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.clocks import FakeClock, SystemClock
+from tests.support.clocks import FakeClock
+from webhook.compose.clock import SystemClock
 from webhook.flows.pace import Pace, PaceLimits, starved_ns
 
 MICROSECOND_NS, MILLISECOND_NS = 1_000, 1_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.clocks import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.flows.policy_files import PolicyFiles
 from webhook.flows.policy_query import QueryOptions, Solution, answer_entry_point, answer_query
 from webhook.rego.ast import Source

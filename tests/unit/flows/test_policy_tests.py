@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.clocks import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.flows.policy_files import PolicyFiles
 from webhook.flows.policy_tests import (
     FailedStatement,

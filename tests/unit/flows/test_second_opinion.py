@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.support.clocks import SystemClock
+from webhook.compose.clock import SystemClock
 from webhook.flows.policy_files import PolicyFiles
 from webhook.flows.second_opinion import CrossCheck, Opinion, cross_check, policy_sources, questions
 from webhook.rego.ast import Source

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.clocks import SystemClock
 from tests.support.core_policies import core_policy
+from webhook.compose.clock import SystemClock
 from webhook.engines.regopy import build_regopy_evaluator
 from webhook.ports.evaluator import Purpose
 

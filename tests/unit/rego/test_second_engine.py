@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support.clocks import SystemClock
 from tests.support.input_mutations import KEEPING_TYPES, mutated, words_of
+from webhook.compose.clock import SystemClock
 from webhook.engines.regopy_process import RegopyProcess, RegopyProgram
 from webhook.rego.ast import Source
 from webhook.rego.compiler import compile_modules
