@@ -174,10 +174,7 @@ class Journal:
                 await self._pace.step_aside()
 
     async def _take_oldest(self, queue: TrialQueue) -> None:
-        """Take the trial whose turn it is; when this is cancelled, it is still its turn.
-
-        It is taken in one go: in pieces it would keep as many requests waiting as there are pieces.
-        """
+        """Take the trial whose turn it is; when this is cancelled, it is still its turn."""
         waiting = queue.oldest
         try:
             await self._take(waiting)
@@ -192,8 +189,10 @@ class Journal:
         trial = waiting.open()
         if _is_malformed(trial):
             return
+        await self._pace.breathe()
         candidate = await self._judge(trial, trial.candidate)
         stable = await self._judge(trial, trial.stable)
+        await self._pace.breathe()
         if self._pending.is_full or _came_too_late(candidate) or _came_too_late(stable):
             self._drop(waiting)
             return

@@ -97,6 +97,12 @@ class Pace:
         """Begin a slice after a pause of the worker's own."""
         self._resumed_ns = self._computed_ns()
 
+    async def breathe(self) -> None:
+        """Let those go first who wait already, within a slice."""
+        paused_ns = self._computed_ns()
+        await asyncio.sleep(0)
+        self._resumed_ns += self._computed_ns() - paused_ns
+
     async def step_aside(self, *, urgent: bool = False) -> None:
         """Let everybody else go first, for as long as they need, and begin the next slice."""
         left_ns = self._clock.monotonic_ns()

@@ -90,6 +90,17 @@ async def test_what_others_compute_is_told_from_the_own_slices_and_from_idling()
     assert thread.pace.utilisation < 0.05
 
 
+async def test_what_others_compute_while_the_work_breathes_is_not_the_works() -> None:
+    thread = Thread()
+    thread.pace.resume()
+    asyncio.get_running_loop().call_soon(thread.compute, 10**9)
+    await thread.pace.breathe()
+    thread.compute(SLICE_NS)
+    began = asyncio.get_running_loop().time()
+    await thread.pace.step_aside(urgent=True)
+    assert asyncio.get_running_loop().time() - began < 0.5  # a rest for SLICE_NS, not for a second
+
+
 async def test_a_thread_that_gets_no_processor_is_busy_when_all_it_gets_goes_to_others() -> None:
     thread = Thread()
     await thread.work(50, others_ns=4 * SLICE_NS, idle_ns=0, starved_ns=15 * SLICE_NS)
