@@ -68,8 +68,8 @@ _BODY = build_review()
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", default=15, show_default=True, help="Turns of each server under each load.")
-@click.option("--duration", default=1.0, show_default=True, help="Seconds of each turn.")
+@click.option("--rounds", default=30, show_default=True, help="Turns of each server under each load.")
+@click.option("--duration", default=0.5, show_default=True, help="Seconds of each turn.")
 @click.option(
     "--connections", default=[1, 8], multiple=True, show_default=True, help="Keep-alive connections."
 )
