@@ -228,7 +228,10 @@ def _proof(evidence: EvidenceView) -> str:
 
 
 def _evaluations(evidence: EvidenceView) -> str:
-    text = f"{evidence.evaluations:,} times, {evidence.errors:,} errors, {evidence.divergences:,} divergences"
+    times = "time" if evidence.evaluations == 1 else "times"
+    text = (
+        f"{evidence.evaluations:,} {times}, {evidence.errors:,} errors, {evidence.divergences:,} divergences"
+    )
     if evidence.dropped:
         text += f", [yellow]{evidence.dropped:,} shed[/]"
     if evidence.p99_milliseconds is not None:
