@@ -55,9 +55,8 @@ class Checks:
         return _add_probes(tested, probed)
 
     def _run(self, version: PolicyVersion, candidates: Sequence[Source]) -> CheckResult:
-        others: list[str] = []
         try:
-            tests = [source for source in candidates if _is_test_of(version, source, others)]
+            tests, others = _find_tests(version, candidates)
             if not tests:
                 return CheckResult(True, "no unit tests refer to this policy" + _leave_out(others))
             files = PolicyFiles((*version.sources, *tests), {})
@@ -67,19 +66,24 @@ class Checks:
         return CheckResult(report.passed, _summarise(report) + _leave_out(others))
 
 
-def _is_test_of(version: PolicyVersion, source: Source, unreadable: list[str]) -> bool:
-    """Tell whether a test module refers to a policy.
+def _find_tests(version: PolicyVersion, candidates: Sequence[Source]) -> tuple[list[Source], list[str]]:
+    """Give the modules that refer to a policy, and the paths of those that cannot be read and do not name it.
 
-    One that cannot be read is taken for such a test when it names the policy's package anywhere, and raised; else
-    it is somebody else's, and noted among the `unreadable`.
+    Raises:
+        PolicyError, CompileError: one cannot be read, and names the policy's package somewhere.
+
     """
-    try:
-        return _tests_policy(read_module(source), version)
-    except (PolicyError, CompileError):
-        if version.package.rpartition(".")[2] in source.text:
-            raise
-        unreadable.append(source.path)
-        return False
+    tests: list[Source] = []
+    unreadable: list[str] = []
+    for source in candidates:
+        try:
+            if _tests_policy(read_module(source), version):
+                tests.append(source)
+        except (PolicyError, CompileError):
+            if version.package.rpartition(".")[2] in source.text:
+                raise
+            unreadable.append(source.path)
+    return tests, unreadable
 
 
 def _leave_out(unreadable: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ class PaceLimits:
     busy_share: float = 0.4
     """A thread that computes for others this much of its time is busy; up to there the work's share falls evenly."""
     least_share: float = 0.003
-    """What the work gets of a busy thread's time: one request of a hundred meets it, so that none is late for it."""
+    """What the work gets of a busy thread's time: about one request of a hundred meets it."""
     urgent_share: float = 0.1
     """What work gets at least that should not be put off."""
     burden_share: float = 0.02
